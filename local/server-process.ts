@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** A process that outlives the command that started it. `birth` tells it from a later one with the same pid. */
+export interface ProcessId {
+  readonly pid: number
+  readonly birth: string
+}
+
+export interface Launch {
+  readonly file: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string
+}
+
+const POLL_MS = 50
+const KILL_WAIT_MS = 10_000
+
+/**
+ * Starts a process in a session of its own, its output appended to `logFile`.
+ * @throws Error of spawn, for example ENOENT
+ */
+export async function spawnServer(launch: Launch, logFile: string): Promise<ProcessId> {
+  const log = openSync(logFile, 'a')
+  try {
+    const child = spawn(launch.file, launch.args, {
+      cwd: launch.cwd,
+      env: { ...process.env, ...launch.env },
+      detached: true,
+      stdio: ['ignore', log, log],
+    })
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve)
+      child.once('error', reject)
+    })
+    child.unref()
+    const pid = child.pid as number
+    // Ended already: no birth any more, and nothing that could be mistaken for it.
+    return { pid, birth: birthOf(pid) ?? 'ended at once' }
+  } finally {
+    closeSync(log)
+  }
+}
+
+/** When the process began: the boot and the clock ticks since it; undefined when there is none, or only a zombie. */
+export function birthOf(pid: number): string | undefined {
+  let stat: string
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch {
+    return undefined
+  }
+  // The name, in parentheses, may hold anything; what follows it is "state ppid …", the 22nd field is the start.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  if (fields[0] === 'Z' || fields[0] === 'X') return undefined
+  return `${bootId()}/${fields[19]}`
+}
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+}
+
+export function isAlive(id: ProcessId): boolean {
+  return birthOf(id.pid) === id.birth
+}
+
+/**
+ * Ends the process: SIGTERM, `graceMs`, SIGKILL. Returns when it is gone; at once when it is gone already.
+ * @throws Error when not even SIGKILL ends it within ten seconds
+ */
+export async function endProcess(id: ProcessId, options: { graceMs: number }): Promise<'ended' | 'killed' | 'gone'> {
+  if (!signal(id, 'SIGTERM')) return 'gone'
+  if (await goneWithin(id, options.graceMs)) return 'ended'
+  await killProcess(id)
+  return 'killed'
+}
+
+/** SIGKILL, and returns when the process is gone. */
+export async function killProcess(id: ProcessId): Promise<void> {
+  if (!signal(id, 'SIGKILL')) return
+  if (!(await goneWithin(id, KILL_WAIT_MS))) {
+    throw new Error(`process ${id.pid} is still there ${KILL_WAIT_MS / 1000} s after SIGKILL`)
+  }
+}
+
+function signal(id: ProcessId, name: 'SIGTERM' | 'SIGKILL'): boolean {
+  if (!isAlive(id)) return false
+  try {
+    process.kill(id.pid, name)
+    return true
+  } catch (error) {
+    // It ended between the look and the signal.
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    throw error
+  }
+}
+
+async function goneWithin(id: ProcessId, timeoutMs: number): Promise<boolean> {
+  const end = Date.now() + timeoutMs
+  while (isAlive(id)) {
+    if (Date.now() >= end) return false
+    await delay(POLL_MS)
+  }
+  return true
+}
