@@ -1,5 +1,5 @@
 import type { Asset, ReferenceData, TradedSymbol } from './events.ts'
-import type { Amount, AssetId, Price, SymbolId } from './ids.ts'
+import type { AssetId, Price, SymbolId } from './ids.ts'
 
 export type ReferenceRefusal = {
   readonly kind: /** An id or name stands twice among the assets or among the symbols. */
@@ -111,7 +111,7 @@ const checkKept = (previous: ReferenceData, next: ReferenceData): ReferenceRefus
 }
 
 /** An amount (or a sum) in whole units, exact, with all `decimals` digits: (−150, 2) is "-1.50". */
-export const toDisplay = (amount: Amount | bigint, decimals: number): string => {
+export const toDisplay = (amount: bigint, decimals: number): string => {
   const digits = (amount < 0n ? -amount : amount).toString().padStart(decimals + 1, '0')
   const whole = digits.slice(0, digits.length - decimals)
   return `${amount < 0n ? '-' : ''}${whole}${decimals === 0 ? '' : `.${digits.slice(whole.length)}`}`

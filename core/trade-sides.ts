@@ -1,6 +1,6 @@
-import type { OutputRefusal } from './check-output.ts'
 import type { EngineOutput, Trade } from './events.ts'
 import type { AssetId, SymbolId, TradeId, UserId } from './ids.ts'
+import type { OutputRefusal } from './output-refusal.ts'
 
 /** Per user and asset, what the `Trade` changes of one trade add up to. */
 type Sums = Map<UserId, Map<AssetId, bigint>>
@@ -39,6 +39,8 @@ const addTo = (sums: Sums, user: UserId, asset: AssetId, amount: bigint): void =
   sums.set(user, assets)
 }
 
+const negative = (amount: bigint): bigint => -amount
+
 const pairsOf = (sums: Sums): Pair[] => {
   const assets = [...new Set([...sums.values()].flatMap(each => [...each.keys()]))]
   if (assets.length > maxAssets) return []
@@ -48,11 +50,11 @@ const pairsOf = (sums: Sums): Pair[] => {
 const expected = (trade: Trade, { base, quote }: Pair): Sums => {
   const sums: Sums = new Map()
   addTo(sums, trade.buyer, base, trade.quantity)
-  addTo(sums, trade.buyer, quote, -trade.quote)
-  addTo(sums, trade.buyer, trade.buyFeeAsset, -trade.buyFee)
-  addTo(sums, trade.seller, base, -trade.quantity)
+  addTo(sums, trade.buyer, quote, negative(trade.quote))
+  addTo(sums, trade.buyer, trade.buyFeeAsset, negative(trade.buyFee))
+  addTo(sums, trade.seller, base, negative(trade.quantity))
   addTo(sums, trade.seller, quote, trade.quote)
-  addTo(sums, trade.seller, trade.sellFeeAsset, -trade.sellFee)
+  addTo(sums, trade.seller, trade.sellFeeAsset, negative(trade.sellFee))
   return sums
 }
 
