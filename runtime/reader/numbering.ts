@@ -1,0 +1,31 @@
+import type { LogRecord, UserRecord } from '../../core/events.ts'
+import type { Pos } from '../../core/ids.ts'
+import { decodeLogRecord, decodeUserRecord } from '../../schemas/codec.ts'
+
+type Place = { readonly n: bigint; readonly pos: Pos }
+
+/** How records of a topic are decoded, and which record may follow which. */
+export type Numbering<R> = {
+  readonly decode: (value: Buffer) => R
+  readonly place: (record: R) => Place
+  /** Null when `next` is what must come after `previous`; otherwise what is wrong, in words. */
+  readonly problem: (previous: Place, next: Place) => string | null
+}
+
+/** `user.outputs`: n is dense within a partition, pos never falls (a barrier shares the pos of what it closes). */
+export const userNumbering: Numbering<UserRecord> = {
+  decode: decodeUserRecord,
+  place: ({ n, pos }) => ({ n, pos }),
+  problem: (previous, next) => {
+    if (next.n !== previous.n + 1n) return `n is ${next.n} after ${previous.n}`
+    return next.pos < previous.pos ? `pos falls from ${previous.pos} to ${next.pos}` : null
+  },
+}
+
+/** `engine.outputs`: pos strictly rises; there is no n. */
+export const logNumbering: Numbering<LogRecord> = {
+  decode: decodeLogRecord,
+  place: ({ pos }) => ({ n: 0n, pos }),
+  problem: (previous, next) =>
+    next.pos > previous.pos ? null : `pos does not rise: ${next.pos} after ${previous.pos}`,
+}

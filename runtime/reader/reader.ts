@@ -1,0 +1,233 @@
+import type { Log } from '../log.ts'
+import { type Assignment, type Fetcher, KafkaFailure, type KafkaPort, type Membership } from '../kafka/port.ts'
+import type { Clock } from '../clock.ts'
+import { refuse } from '../stop.ts'
+import type { Numbering } from './numbering.ts'
+import { fromCommitted, type Progress, toCommitted } from './progress.ts'
+
+/** A record as read: decoded, with the bytes it came in. */
+export type ReadRecord<R> = { readonly offset: bigint; readonly record: R; readonly value: Buffer }
+
+/** What a service does with one partition for as long as it owns it. */
+export interface PartitionWorker<R> {
+  /** Takes records in order; resolves when more may come: this is the backpressure. Rejecting stops the service. */
+  take(records: readonly ReadRecord<R>[]): Promise<void>
+  /** The assignment is over or the service stops: finish what is under way within a bound, then resolve. */
+  close(): Promise<void>
+}
+
+export type OpenPartition<R> = (partition: {
+  readonly partition: number
+  readonly start: Progress
+  /** After the effect is durable. Rejects with KafkaFailure `superseded` when the partition is no longer owned. */
+  readonly commit: (progress: Progress) => Promise<void>
+  /** Aborted when the assignment is over or the service stops. */
+  readonly signal: AbortSignal
+}) => Promise<PartitionWorker<R>>
+
+export type ReaderOptions<R> = {
+  readonly kafka: KafkaPort
+  readonly clock: Clock
+  readonly log: Log
+  readonly group: string
+  readonly topic: string
+  /** What the topic must have; 1 for `engine.outputs`. */
+  readonly partitions: number
+  readonly numbering: Numbering<R>
+  readonly open: OpenPartition<R>
+}
+
+const retryMs = 500
+
+type State =
+  | { readonly kind: 'joining' }
+  | { readonly kind: 'assigned'; readonly assignment: Assignment }
+  | { readonly kind: 'stopped' }
+
+/**
+ * A reader of a topic as a consumer group: shares the partitions with its peers, starts each where Kafka says with
+ * the checks that catch a log that is not the one it read before, and hands on every record once, in order.
+ */
+export class Reader<R> {
+  readonly #options: ReaderOptions<R>
+  #state: State = { kind: 'joining' }
+  #failed: PromiseWithResolvers<never> = Promise.withResolvers<never>()
+  #running: Promise<void> = Promise.resolve()
+  #current: AbortController | null = null
+
+  constructor(options: ReaderOptions<R>) {
+    this.#options = options
+    this.#failed.promise.catch(() => {})
+  }
+
+  /** Partitions owned now; empty between assignments. */
+  get owned(): readonly number[] {
+    return this.#state.kind === 'assigned' ? this.#state.assignment.partitions : []
+  }
+
+  /** Reads until the signal is aborted. Rejects with Stop when the log is not what it should be. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { kafka, group, topic } = this.#options
+    await this.#checkPartitionCount()
+    const fetcher = kafka.openFetcher()
+    const joined = Promise.withResolvers<Membership>()
+    const membership = await kafka.join({
+      group,
+      topic,
+      onAssignment: assignment => this.#assign(assignment, joined.promise, fetcher),
+      onFailure: error => this.#failed.reject(error),
+    })
+    joined.resolve(membership)
+    const aborted = new Promise<void>(resolve => {
+      if (signal.aborted) resolve()
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    try {
+      await Promise.race([aborted, this.#failed.promise])
+    } finally {
+      this.#current?.abort()
+      await this.#running.catch(() => {})
+      this.#state = { kind: 'stopped' }
+      await membership.leave()
+      await fetcher.close()
+    }
+  }
+
+  async #checkPartitionCount(): Promise<void> {
+    const { kafka, topic, partitions, log } = this.#options
+    const count = (await kafka.admin.partitionCounts([topic])).get(topic)
+    if (count === undefined) throw refuse('topic-missing', `topic ${topic} does not exist; run: settle init`, { topic })
+    if (count < partitions)
+      throw refuse('topic-partitions', `topic ${topic} has ${count} partitions, PARTITIONS says ${partitions}`, {
+        topic,
+        count,
+        partitions,
+      })
+    if (count > partitions) log.error({ topic, count, partitions }, 'topic has more partitions than PARTITIONS says')
+  }
+
+  #assign(assignment: Assignment, joined: Promise<Membership>, fetcher: Fetcher): void {
+    this.#current?.abort()
+    const own = new AbortController()
+    this.#current = own
+    // The workers of the assignment before must have closed: two would hold one cache, one file, one buffer.
+    this.#running = this.#running.then(async () => {
+      if (own.signal.aborted) return
+      this.#state = { kind: 'assigned', assignment }
+      this.#options.log.info({ partitions: assignment.partitions, generation: assignment.generation }, 'assigned')
+      const membership = await joined
+      try {
+        await Promise.all(
+          assignment.partitions.map(partition =>
+            this.#readPartition({ partition, assignment, membership, fetcher, signal: own.signal }),
+          ),
+        )
+      } catch (error) {
+        own.abort()
+        this.#failed.reject(error)
+      }
+    })
+  }
+
+  async #readPartition({
+    partition,
+    assignment,
+    membership,
+    fetcher,
+    signal,
+  }: {
+    readonly partition: number
+    readonly assignment: Assignment
+    readonly membership: Membership
+    readonly fetcher: Fetcher
+    readonly signal: AbortSignal
+  }): Promise<void> {
+    const start = await this.#start(partition)
+    if (signal.aborted) return
+    const worker = await this.#options.open({
+      partition,
+      start,
+      signal,
+      commit: progress => membership.commit(assignment, partition, toCommitted(progress)),
+    })
+    try {
+      await this.#follow({ partition, start, worker, fetcher, signal })
+    } catch (error) {
+      if (error instanceof KafkaFailure && error.kind === 'superseded') return
+      throw error
+    } finally {
+      await worker.close()
+    }
+  }
+
+  async #follow({
+    partition,
+    start,
+    worker,
+    fetcher,
+    signal,
+  }: {
+    readonly partition: number
+    readonly start: Progress
+    readonly worker: PartitionWorker<R>
+    readonly fetcher: Fetcher
+    readonly signal: AbortSignal
+  }): Promise<void> {
+    const { topic, numbering, log, clock } = this.#options
+    let last = { n: start.n, pos: start.pos }
+    let offset = start.offset
+    while (!signal.aborted) {
+      const batch = await fetcher.read({ topic, partition, offset }).catch(async (error: unknown) => {
+        if (!(error instanceof KafkaFailure) || error.kind !== 'retriable') throw error
+        log.warn({ err: error, partition }, 'fetch failed; asking again')
+        await clock.sleep(retryMs, signal)
+        return { records: [], next: offset }
+      })
+      if (signal.aborted) return
+      const read: ReadRecord<R>[] = []
+      for (const { offset: at, value } of batch.records) {
+        const record = numbering.decode(value)
+        const place = numbering.place(record)
+        const problem = numbering.problem(last, place)
+        if (problem !== null)
+          throw refuse('log-order', `${topic}-${partition} offset ${at}: ${problem}; nothing was taken from it on`, {
+            topic,
+            partition,
+            offset: at,
+          })
+        last = place
+        read.push({ offset: at, record, value })
+      }
+      offset = batch.next
+      if (read.length > 0) await worker.take(read)
+    }
+  }
+
+  /** Where to start, or a Stop: an offset that is missing, foreign, out of range, or of another log. */
+  async #start(partition: number): Promise<Progress> {
+    const { kafka, group, topic, numbering } = this.#options
+    const where = `group ${group}, ${topic}-${partition}`
+    const committed = (await kafka.committed({ group, topic })).get(partition)
+    if (!committed) throw refuse('offset-missing', `${where}: no committed offset; on a new stream run: settle init`)
+    const start = fromCommitted(committed)
+    if (!start)
+      throw refuse(
+        'offset-foreign',
+        `${where}: offset ${committed.offset} carries metadata ${JSON.stringify(committed.metadata)}, which no reader of ours wrote; set it with: settle replay`,
+      )
+    const { low, end } = (await kafka.bounds(topic)).get(partition) ?? { low: 0n, end: 0n }
+    if (start.offset < low || start.offset > end)
+      throw refuse(
+        'offset-out-of-range',
+        `${where}: offset ${start.offset} is outside what the topic holds, ${low} to ${end}; a remade topic needs new groups`,
+      )
+    const [before] = await kafka.readTail({ topic, partition, count: 1, before: start.offset })
+    const place = before ? numbering.place(numbering.decode(before.value)) : { n: 0n, pos: 0n }
+    if (place.n !== start.n || place.pos !== start.pos)
+      throw refuse(
+        'offset-other-log',
+        `${where}: the record before offset ${start.offset} is n=${place.n} pos=${place.pos}, but the group read n=${start.n} pos=${start.pos} there; the topic was remade: it needs new groups`,
+      )
+    return start
+  }
+}

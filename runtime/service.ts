@@ -1,0 +1,104 @@
+import type { Registry } from 'prom-client'
+import { z } from 'zod'
+import { type Clock, systemClock } from './clock.ts'
+import { startHttpDoor } from './http-door.ts'
+import { type Log, openLog } from './log.ts'
+import { openMetrics } from './metrics.ts'
+import { commonSettings, type Environment, parseSettings } from './settings.ts'
+import { exitCodes, Stop } from './stop.ts'
+
+/** What a service is handed besides its own ports. */
+export type ServiceContext = {
+  readonly log: Log
+  readonly metrics: Registry
+  readonly clock: Clock
+}
+
+/** A running service, as /healthz shows it. */
+export interface Service {
+  /** Goes on until the signal is aborted, then drains and resolves. Rejects with Stop when it can't go on. */
+  run(signal: AbortSignal): Promise<void>
+  /** Loop state and what an operator would ask first; `ok` false answers 503. */
+  health(): { readonly ok: boolean; readonly [detail: string]: unknown }
+}
+
+type Definition<Shape extends z.ZodRawShape> = {
+  readonly name: string
+  readonly settings: Shape
+  /** Connects the real ports and builds the service around them. */
+  readonly start: (
+    settings: z.output<z.ZodObject<Shape & typeof commonSettings>>,
+    context: ServiceContext,
+  ) => Promise<{ readonly service: Service; readonly close: () => Promise<void> }>
+}
+
+/** Runs one service as this process: settings, log, metrics, health, signals, exit code. */
+export const runService = async <Shape extends z.ZodRawShape>(
+  definition: Definition<Shape>,
+  env: Environment = process.env,
+): Promise<void> => {
+  let log: Log | undefined
+  try {
+    const shape = { ...definition.settings, ...commonSettings }
+    const settings = parseSettings(shape, env) as z.output<z.ZodObject<Shape & typeof commonSettings>>
+    const common = z
+      .object(commonSettings)
+      .parse(Object.fromEntries(Object.keys(commonSettings).map(key => [key, env[key] === '' ? undefined : env[key]])))
+    log = openLog({ service: definition.name, stream: common.STREAM, level: common.LOG_LEVEL })
+    const metrics = openMetrics({ service: definition.name, stream: common.STREAM })
+    await serve({ definition, settings, common, log, metrics })
+    process.exitCode = exitCodes.done
+  } catch (error) {
+    process.exitCode = report(error, definition.name, log)
+  }
+  // Sockets of clients in the middle of a retry may hold the process; what had to be durable is.
+  setTimeout(() => process.exit(), 1000).unref()
+}
+
+const serve = async <Shape extends z.ZodRawShape>({
+  definition,
+  settings,
+  common,
+  log,
+  metrics,
+}: {
+  readonly definition: Definition<Shape>
+  readonly settings: z.output<z.ZodObject<Shape & typeof commonSettings>>
+  readonly common: { readonly HTTP_HOST: string; readonly HTTP_PORT: number; readonly DRAIN_TIMEOUT_MS: number }
+  readonly log: Log
+  readonly metrics: Registry
+}): Promise<void> => {
+  const stopping = new AbortController()
+  const onSignal = (name: string): void => {
+    if (stopping.signal.aborted) return
+    log.info({ signal: name }, 'stopping')
+    stopping.abort()
+    setTimeout(() => {
+      log.error({ timeoutMs: common.DRAIN_TIMEOUT_MS }, 'did not drain in time; what is not committed is read again')
+      process.exit(exitCodes.failed)
+    }, common.DRAIN_TIMEOUT_MS).unref()
+  }
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  const { service, close } = await definition.start(settings, { log, metrics, clock: systemClock })
+  await using door = await startHttpDoor({
+    host: common.HTTP_HOST,
+    port: common.HTTP_PORT,
+    metrics,
+    health: () => service.health(),
+  })
+  log.info({ http: door.url }, 'started')
+  try {
+    await service.run(stopping.signal)
+    log.info('stopped')
+  } finally {
+    await close()
+  }
+}
+
+const report = (error: unknown, service: string, log: Log | undefined): number => {
+  const stop = error instanceof Stop ? error : undefined
+  const fields = { code: stop?.code ?? 'unexpected', ...stop?.context, err: error }
+  if (log) log.fatal(fields, stop?.message ?? String(error))
+  else process.stderr.write(`${service}: ${stop?.message ?? String(error)}\n`)
+  return exitCodes[stop?.reason ?? 'failed']
+}
