@@ -1,11 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { Client } from 'cassandra-driver'
+import { Client, policies, types } from 'cassandra-driver'
 import { answersAt } from './ports.ts'
 import { javaTools, type ServerDriver } from './server-driver.ts'
 import type { ServerRecord } from './state-file.ts'
 
+const { consistencies } = types
 const PROBE_TIMEOUT_MS = 5_000
 const LOG_CONFIG = join(import.meta.dirname, 'logging', 'cassandra.logback.xml')
 const DIRECTORIES = ['data', 'commitlog', 'hints', 'saved_caches', 'cdc_raw', 'tmp'] as const
@@ -38,21 +39,36 @@ export const cassandra: ServerDriver = {
   },
 
   async probe(record) {
-    const port = record.ports['cql'] as number
-    if (!(await answersAt(port, record.address, { timeoutMs: PROBE_TIMEOUT_MS }))) throw new Error('no connection yet')
-    const client = new Client({
-      contactPoints: [`${record.address}:${port}`],
-      localDataCenter: LOCAL_DATA_CENTER,
-      pooling: { coreConnectionsPerHost: { '0': 1 } },
-      socketOptions: { connectTimeout: PROBE_TIMEOUT_MS, readTimeout: PROBE_TIMEOUT_MS },
-    })
-    try {
-      await client.connect()
-      await client.execute('SELECT release_version FROM system.local')
-    } finally {
-      await client.shutdown()
-    }
+    await query(record, 'SELECT release_version FROM system.local', consistencies.one)
   },
+
+  async probeTogether(records) {
+    // A table of three replicas, which every ring has. Each node must find all of them alive.
+    const wanted = records.length >= 3 ? consistencies.all : consistencies.one
+    for (const record of records) await query(record, 'SELECT * FROM system_distributed.repair_history LIMIT 1', wanted)
+  },
+}
+
+/** One query through this very node. */
+async function query(record: ServerRecord, cql: string, consistency: number): Promise<void> {
+  const port = record.ports['cql'] as number
+  // The driver is slow to give up on a port that is closed.
+  if (!(await answersAt(port, record.address, { timeoutMs: PROBE_TIMEOUT_MS }))) throw new Error('no connection yet')
+  const { AllowListPolicy, RoundRobinPolicy } = policies.loadBalancing
+  const client = new Client({
+    contactPoints: [record.address],
+    protocolOptions: { port },
+    localDataCenter: LOCAL_DATA_CENTER,
+    policies: { loadBalancing: new AllowListPolicy(new RoundRobinPolicy(), [`${record.address}:${port}`]) },
+    pooling: { coreConnectionsPerHost: { '0': 1 } },
+    socketOptions: { connectTimeout: PROBE_TIMEOUT_MS, readTimeout: PROBE_TIMEOUT_MS },
+  })
+  try {
+    await client.connect()
+    await client.execute(cql, [], { consistency })
+  } finally {
+    await client.shutdown()
+  }
 }
 
 const DAEMON = 'org.apache.cassandra.service.CassandraDaemon'
@@ -63,7 +79,6 @@ export function initialToken(node: number, nodes: number): string {
 }
 
 function nodeConfig(record: ServerRecord, peers: readonly ServerRecord[]): Record<string, unknown> {
-  const seed = peers.find(peer => peer.node === 1) ?? record
   return {
     cluster_name: 'settle',
     num_tokens: 1,
@@ -75,7 +90,8 @@ function nodeConfig(record: ServerRecord, peers: readonly ServerRecord[]): Recor
     seed_provider: [
       {
         class_name: 'org.apache.cassandra.locator.SimpleSeedProvider',
-        parameters: [{ seeds: `${seed.address}:${seed.ports['storage']}` }],
+        // All of them: whoever is no seed gives up when no seed answers at once, and they start at the same time.
+        parameters: [{ seeds: peers.map(({ address, ports }) => `${address}:${ports['storage']}`).join(',') }],
       },
     ],
     listen_address: record.address,

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { cassandra } from './cassandra.ts'
 import { isCached, jars } from './jar-cache.ts'
 import { kafka } from './kafka.ts'
@@ -17,6 +18,7 @@ import { type ServerRecord, type StateFile, writeState } from './state-file.ts'
 
 const DRIVERS: Record<ServerName, ServerDriver> = { kafka, cassandra, starrocks }
 const PORT_TRIES = 3
+const POLL_MS = 500
 
 /** What a start works on. */
 interface Work {
@@ -27,46 +29,72 @@ interface Work {
 }
 
 /**
- * Starts the wanted servers that do not run, all at once, and waits until all of them serve. What runs is left alone.
+ * Starts the wanted servers that do not run, all kinds at once, and waits until all of them serve. What runs is left
+ * alone. `ids` narrows it to some nodes of those kinds, which then keep their ports.
  * @returns the ids of the servers that were started
  * @throws SetupError
  */
-export async function startLocal(work: Work, wanted: readonly ServerName[]): Promise<string[]> {
+export async function startLocal(
+  work: Work,
+  wanted: readonly ServerName[],
+  options: { ids?: readonly string[] } = {},
+): Promise<string[]> {
   requireLinux()
-  const anyRuns = work.state.servers.some(runs)
+  const keepPorts = options.ids !== undefined || work.state.servers.some(runs)
   for (const server of wanted) planServer(work, server)
-  const records = work.state.servers.filter(({ server }) => wanted.includes(server))
+  const records = work.state.servers.filter(
+    ({ server, id }) => wanted.includes(server) && (options.ids?.includes(id) ?? true),
+  )
   const running = records.filter(runs)
   const toStart = records.filter(record => !runs(record))
   const java = await checkMachine(work, toStart)
-  for (const server of wanted) await givePorts(work, server, { keep: anyRuns })
+  for (const server of wanted) await givePorts(work, ofKind(toStart, server), { keep: keepPorts })
   save(work.state)
-  const outcomes = await Promise.allSettled([
+  await allOf([
     ...running.map(checkServing),
-    ...wanted.map(server => startKind(work, server, { java, keepPorts: anyRuns })),
+    ...wanted.map(server => startKind(work, ofKind(toStart, server), { java, keepPorts })),
   ])
-  const failed = outcomes.filter(outcome => outcome.status === 'rejected').map(({ reason }) => reason as Error)
-  if (failed.length === 1) throw failed[0]
-  if (failed.length > 1) throw new SetupError(failed.map(({ message }) => message).join('\n'), { exitCode: 1 })
+  for (const server of wanted) await waitUntilTogether(ofKind(work.state.servers, server))
   return toStart.map(({ id }) => id)
+}
+
+/** Only when all of them run: a test that has stopped some wants the others without them. */
+async function waitUntilTogether(records: readonly ServerRecord[]): Promise<void> {
+  const [first] = records
+  if (first === undefined || records.length < 2 || !records.every(runs)) return
+  const { title, startTimeoutMs, probeTogether } = DRIVERS[first.server]
+  const end = Date.now() + startTimeoutMs
+  for (;;) {
+    try {
+      return await probeTogether?.(records)
+    } catch (cause) {
+      if (Date.now() < end) {
+        await delay(POLL_MS)
+        continue
+      }
+      const message = `The ${records.length} nodes of ${title} have not found each other: ${(cause as Error).message}.`
+      throw new SetupError(message, { exitCode: 1, cause })
+    }
+  }
 }
 
 /** Ends the servers of the stack that run, all at once. Returns the ids of those that did. */
 export async function stopLocal(state: StateFile, options: { with: 'SIGTERM' | 'SIGKILL'; ids?: readonly string[] }) {
   const records = state.servers.filter(({ id }) => options.ids === undefined || options.ids.includes(id))
   const ended: string[] = []
-  const outcomes = await Promise.allSettled(
-    records.map(async record => {
-      if (record.process === null) return
-      const graceMs = DRIVERS[record.server].stopTimeoutMs
-      if (runs(record)) ended.push(record.id)
-      if (options.with === 'SIGTERM') await endProcess(record.process, { graceMs })
-      else await killProcess(record.process)
-      record.process = null
-    }),
-  )
-  save(state)
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  const stop = async (record: ServerRecord) => {
+    if (record.process === null) return
+    const graceMs = DRIVERS[record.server].stopTimeoutMs
+    if (runs(record)) ended.push(record.id)
+    if (options.with === 'SIGTERM') await endProcess(record.process, { graceMs })
+    else await killProcess(record.process)
+    record.process = null
+  }
+  try {
+    await allOf(records.map(stop))
+  } finally {
+    save(state)
+  }
   return ended
 }
 
@@ -132,6 +160,18 @@ function refuseOtherSettings({ settings }: Work, record: ServerRecord): void {
   }
 }
 
+/** Waits for all even when one fails, so that nothing goes on behind the caller's back; then says all that failed. */
+async function allOf(starts: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(starts)
+  const failed = outcomes.filter(outcome => outcome.status === 'rejected').map(({ reason }) => reason as Error)
+  if (failed.length === 1) throw failed[0]
+  if (failed.length > 1) throw new SetupError(failed.map(({ message }) => message).join('\n'), { exitCode: 1 })
+}
+
+function ofKind(records: readonly ServerRecord[], server: ServerName): ServerRecord[] {
+  return records.filter(record => record.server === server)
+}
+
 /** Everything that can be known to be missing is said before anything starts. */
 async function checkMachine(work: Work, toStart: readonly ServerRecord[]): Promise<Java | undefined> {
   const sets = toStart.flatMap(({ server }) => DRIVERS[server].jarSet ?? [])
@@ -142,20 +182,19 @@ async function checkMachine(work: Work, toStart: readonly ServerRecord[]): Promi
 }
 
 /**
- * Gives a server that does not run its ports: those that are fixed, else those it had, else free ones. `keep`: a part of
- * the stack runs, so whoever uses it knows the ports, and they stay.
+ * Gives the nodes of one kind, none of which runs, their ports: those that are fixed, else those they had, else free
+ * ones, the same for all nodes. `keep`: somebody knows the ports they had, so they stay or the start is refused.
  */
-async function givePorts(work: Work, server: ServerName, options: { keep: boolean }): Promise<void> {
-  const records = work.state.servers.filter(record => record.server === server)
-  if (records.some(runs) && records.every(runs)) return
-  const addresses = records.map(({ address }) => address)
-  const idle = records.filter(record => !runs(record))
+async function givePorts(work: Work, idle: readonly ServerRecord[], options: { keep: boolean }): Promise<void> {
+  const [first] = idle
+  if (first === undefined) return
+  const addresses = idle.map(({ address }) => address)
   const ports: Record<string, number> = {}
-  for (const [name, variable] of Object.entries(PORT_VARIABLES[server])) {
-    const fixed = work.settings.ports[server][name]
-    const had = records[0]?.ports[name]
+  for (const [name, variable] of Object.entries(PORT_VARIABLES[first.server])) {
+    const fixed = work.settings.ports[first.server][name]
+    const had = first.ports[name]
     const port = fixed ?? had
-    const busy = port === undefined ? undefined : await firstBusy(port, idle)
+    const busy = port === undefined ? undefined : await firstBusy(port, addresses)
     if (port !== undefined && busy === undefined) {
       ports[name] = port
     } else if (fixed !== undefined) {
@@ -165,7 +204,7 @@ async function givePorts(work: Work, server: ServerName, options: { keep: boolea
       )
     } else if (had !== undefined && options.keep) {
       throw new SetupError(
-        `${DRIVERS[server].title} cannot go on at its port ${had}, another program uses it: ` +
+        `${first.id} cannot go on at its port ${had}, another program uses it: ` +
           'end that program, or end the stack with `make down` to have other ports chosen.',
       )
     } else {
@@ -176,32 +215,28 @@ async function givePorts(work: Work, server: ServerName, options: { keep: boolea
   for (const record of idle) record.ports = ports
 }
 
-async function firstBusy(port: number, records: readonly ServerRecord[]): Promise<string | undefined> {
-  for (const { address } of records) if (!(await isPortFree(port, address))) return address
+async function firstBusy(port: number, addresses: readonly string[]): Promise<string | undefined> {
+  for (const address of addresses) if (!(await isPortFree(port, address))) return address
   return undefined
 }
 
-/** Fetches the jars of one kind of server and starts its nodes that do not run, with other ports after a clash. */
+/** Fetches the jars of one kind of server and starts its nodes, with other ports after a clash. */
 async function startKind(
   work: Work,
-  server: ServerName,
+  idle: readonly ServerRecord[],
   options: { java: Java | undefined; keepPorts: boolean },
 ): Promise<void> {
-  const driver = DRIVERS[server]
-  const peers = work.state.servers.filter(record => record.server === server)
-  const idle = peers.filter(record => !runs(record))
-  if (idle.length === 0) return
-  const jarDir = await fetchJars(work, driver)
+  const [first] = idle
+  if (first === undefined) return
+  const jarDir = await fetchJars(work, DRIVERS[first.server])
+  const tools = { ...(options.java && { java: options.java }), ...(jarDir !== undefined && { jarDir }) }
   for (let attempt = 1; ; attempt++) {
     try {
-      // One after the other: a node finds the ring through the first.
-      for (const record of idle.filter(one => !runs(one))) {
-        await startOne(work, record, { peers, ...(options.java && { java: options.java }), ...(jarDir && { jarDir }) })
-      }
+      await allOf(idle.filter(record => !runs(record)).map(record => startOne(work, record, tools)))
       return
     } catch (error) {
-      if (!(error instanceof PortClash) || options.keepPorts || attempt === PORT_TRIES) throw error
-      await givePorts(work, server, { keep: false })
+      if (!(error instanceof PortClash) || options.keepPorts || attempt === PORT_TRIES || idle.some(runs)) throw error
+      await givePorts(work, idle, { keep: false })
     }
   }
 }
@@ -224,19 +259,16 @@ async function fetchJars(work: Work, driver: ServerDriver): Promise<string | und
   }
 }
 
-async function startOne(
-  work: Work,
-  record: ServerRecord,
-  tools: Parameters<ServerDriver['prepare']>[1],
-): Promise<void> {
+async function startOne(work: Work, record: ServerRecord, tools: { java?: Java; jarDir?: string }): Promise<void> {
   const driver = DRIVERS[record.server]
-  const which = tools.peers.length > 1 ? ` (${record.id})` : ''
+  const peers = ofKind(work.state.servers, record.server)
+  const which = peers.length > 1 ? ` (${record.id})` : ''
   const step = work.progress.step(`Start ${driver.title}${which}`)
   const start = Date.now()
   try {
     mkdirSync(join(work.settings.dataDir, 'logs'), { recursive: true })
     mkdirSync(record.dir, { recursive: true })
-    const launch = await driver.prepare(record, tools)
+    const launch = await driver.prepare(record, { ...tools, peers })
     const onProcess = (id: NonNullable<ServerRecord['process']>) => {
       record.process = id
       save(work.state)

@@ -1,14 +1,14 @@
 import { showProgress } from './progress.ts'
 import { SERVER_NAMES, type ServerName } from './settings.ts'
 import { SetupError } from './setup-error.ts'
-import { clean, down, serviceEnvironment, stackFromFile, status, up } from './stack.ts'
+import { clean, down, type ServerRecord, serviceEnvironment, stackFromFile, status, up } from './stack.ts'
 
 const USAGE = `The servers that Settle needs, on this machine: Kafka, Cassandra and the StarRocks stand-in.
 
   node local/main.ts up [kafka] [cassandra] [starrocks]   start what does not run yet (all by default)
   node local/main.ts down                                 end what up started
   node local/main.ts status                               what runs and answers; exit 1 unless all of it does
-  node local/main.ts env                                  shell lines that tell the services where the servers are
+  node local/main.ts env [kafka] [cassandra] [starrocks]  shell lines that tell the services where the servers are
   node local/main.ts clean                                down, and remove the data
 
 docs/local.md tells the settings.
@@ -20,12 +20,11 @@ const COMMANDS: Record<string, Command> = {
   async up(args) {
     const servers = args.length === 0 ? SERVER_NAMES : args.map(serverName)
     const stack = await up({ servers, progress: showProgress() })
-    const found = stack.servers.filter(({ id }) => !stack.started.includes(id)).map(({ id }) => id)
+    const found = servers.filter(name => !stack.started.some(id => id.startsWith(name)))
     if (stack.started.length === 0) console.log(`The stack is up already: ${found.join(', ')}`)
     else console.log(`Up: ${stack.started.join(', ')}${found.length > 0 ? `; was up: ${found.join(', ')}` : ''}`)
-    for (const { id, address, ports, process } of stack.servers) {
-      const places = Object.entries(ports).map(([name, port]) => `${name} ${address}:${port}`)
-      console.log(`  ${id.padEnd(12)} ${places.join('  ')}  pid ${process?.pid}`)
+    for (const record of stack.servers) {
+      if (record.process !== null) console.log(`  ${record.id.padEnd(12)} pid ${record.process.pid}  ${places(record)}`)
     }
     console.log(`  data and logs in ${stack.dataDir}`)
     return 0
@@ -40,15 +39,16 @@ const COMMANDS: Record<string, Command> = {
   async status() {
     const servers = await status()
     if (servers.length === 0) console.log('No stack was started here.')
-    for (const { id, state, process, address, ports, logFile } of servers) {
-      const places = Object.entries(ports).map(([name, port]) => `${name} ${address}:${port}`)
-      console.log(`${id.padEnd(12)} ${state.padEnd(8)} pid ${process?.pid ?? '-'}  ${places.join('  ')}  ${logFile}`)
+    for (const { id, state, record } of servers) {
+      const more = record === undefined ? '' : `${places(record)}  ${record.logFile}`
+      console.log(`${id.padEnd(12)} ${state.padEnd(8)} ${more}`.trimEnd())
     }
     return servers.length > 0 && servers.every(({ state }) => state === 'serving') ? 0 : 1
   },
 
-  async env() {
-    for (const [name, value] of Object.entries(serviceEnvironment(stackFromFile()))) {
+  async env(args) {
+    const stack = stackFromFile({ servers: args.length === 0 ? SERVER_NAMES : args.map(serverName) })
+    for (const [name, value] of Object.entries(serviceEnvironment(stack))) {
       console.log(`export ${name}='${value}'`)
     }
     return 0
@@ -58,6 +58,12 @@ const COMMANDS: Record<string, Command> = {
     console.log(`Removed ${await clean()}`)
     return 0
   },
+}
+
+function places({ address, ports }: ServerRecord): string {
+  return Object.entries(ports)
+    .map(([name, port]) => `${name} ${address}:${port}`)
+    .join('  ')
 }
 
 function serverName(text: string): ServerName {

@@ -25,6 +25,8 @@ export interface ServerDriver {
   ): Promise<Launch>
   /** @throws as long as the server does not serve */
   probe(record: ServerRecord): Promise<void>
+  /** @throws as long as the servers, each of which serves, have not found each other */
+  probeTogether?(records: readonly ServerRecord[]): Promise<void>
 }
 
 /** The Java and the jars, which the stack gives to each driver that names a set of them. */

@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
-import { startLocal, stopLocal, runs, serves } from './local-stack.ts'
+import { dockerServices, startDocker, stopDocker } from './docker-stack.ts'
+import { runs, serves, startLocal, stopLocal } from './local-stack.ts'
 import { type Progress, silent } from './progress.ts'
 import { type Environment, SERVER_NAMES, type ServerName, type Settings, settingsFrom } from './settings.ts'
 import { SetupError } from './setup-error.ts'
@@ -41,7 +42,9 @@ export async function up<Names extends ServerName = ServerName>(
   await using _lock = await lockStack(settings.dataDir, { waitMs: LOCK_WAIT_MS })
   const state = readState(settings.dataDir) ?? emptyState(settings)
   try {
-    const started = await startLocal({ settings, env, state, progress }, wanted)
+    refuseOtherKind(state, settings)
+    const start = settings.kind === 'docker' ? startDocker : startLocal
+    const started = await start({ settings, env, state, progress }, wanted)
     return { ...stackOf(state, wanted), started }
   } finally {
     progress.end()
@@ -50,31 +53,51 @@ export async function up<Names extends ServerName = ServerName>(
 
 /** Ends exactly what `up` started; nothing when nothing runs. Returns the ids of what ran. */
 export async function down(options: StackOptions = {}): Promise<string[]> {
-  const settings = settingsFrom(options.env ?? process.env)
-  await using _lock = await lockStack(settings.dataDir, { waitMs: LOCK_WAIT_MS })
-  const state = readState(settings.dataDir)
-  return state === undefined ? [] : stopLocal(state, { with: 'SIGTERM' })
+  const env = options.env ?? process.env
+  const { dataDir } = settingsFrom(env)
+  await using _lock = await lockStack(dataDir, { waitMs: LOCK_WAIT_MS })
+  return stopAll(readState(dataDir), { env, volumes: 'kept' })
 }
 
-/** `down`, then removes the data folder. The jars stay. Returns the folder. */
+/** The state tells how it was started; the environment of today may say otherwise. */
+function stopAll(
+  state: StateFile | undefined,
+  options: { env: Environment; volumes: 'kept' | 'removed' },
+): Promise<string[]> {
+  if (state === undefined) return Promise.resolve([])
+  return state.kind === 'docker' ? stopDocker(state, options) : stopLocal(state, { with: 'SIGTERM' })
+}
+
+/** `down`, then removes the data: the folder, and with docker the volumes. The jars stay. Returns the folder. */
 export async function clean(options: StackOptions = {}): Promise<string> {
-  const { dataDir } = settingsFrom(options.env ?? process.env)
+  const env = options.env ?? process.env
+  const { dataDir } = settingsFrom(env)
   refuseStrangeFolder(dataDir)
-  await down(options)
+  await using _lock = await lockStack(dataDir, { waitMs: LOCK_WAIT_MS })
+  await stopAll(readState(dataDir), { env, volumes: 'removed' })
   rmSync(dataDir, { recursive: true, force: true })
   return dataDir
 }
 
+/** One server of the stack: it answers, it does not, it ended by itself, or it was stopped. */
+export interface ServerStatus {
+  readonly id: string
+  readonly state: 'serving' | 'silent' | 'died' | 'stopped'
+  /** Only of a local server. */
+  readonly record?: ServerRecord
+}
+
 /** Each server of the stack, and whether it runs and answers now. */
-export async function status(
-  options: StackOptions = {},
-): Promise<Array<ServerRecord & { state: 'serving' | 'silent' | 'died' | 'stopped' }>> {
-  const state = readState(settingsFrom(options.env ?? process.env).dataDir)
+export async function status(options: StackOptions = {}): Promise<ServerStatus[]> {
+  const env = options.env ?? process.env
+  const state = readState(settingsFrom(env).dataDir)
+  if (state === undefined) return []
+  if (state.kind === 'docker') return dockerServices(state.dataDir, env)
   return Promise.all(
-    (state?.servers ?? []).map(async record => {
-      if (record.process === null) return { ...record, state: 'stopped' as const }
-      if (!runs(record)) return { ...record, state: 'died' as const }
-      return { ...record, state: (await serves(record)) ? ('serving' as const) : ('silent' as const) }
+    state.servers.map(async record => {
+      if (record.process === null) return { id: record.id, state: 'stopped', record }
+      if (!runs(record)) return { id: record.id, state: 'died', record }
+      return { id: record.id, state: (await serves(record)) ? 'serving' : 'silent', record }
     }),
   )
 }
@@ -88,9 +111,7 @@ export function stackFromFile<Names extends ServerName = ServerName>(
 ): Stack<Names> {
   const { dataDir } = settingsFrom(options.env ?? process.env)
   const wanted = options.servers ?? (SERVER_NAMES as readonly ServerName[] as readonly Names[])
-  const state = readState(dataDir)
-  if (state === undefined) throw new SetupError(`No stack was started in ${dataDir}: run \`make up\`.`)
-  return stackOf(state, wanted)
+  return stackOf(requireState(dataDir), wanted)
 }
 
 /**
@@ -103,10 +124,28 @@ export async function stopServer(
 ): Promise<void> {
   const { dataDir } = settingsFrom(options.env ?? process.env)
   await using _lock = await lockStack(dataDir, { waitMs: LOCK_WAIT_MS })
-  const state = readState(dataDir)
-  if (state === undefined) throw new SetupError(`No stack was started in ${dataDir}: run \`make up\`.`)
+  const state = requireState(dataDir)
   recordOf(state, id)
   await stopLocal(state, { with: options.with ?? 'SIGTERM', ids: [id] })
+}
+
+/**
+ * Starts one server that was stopped or killed again, with the same data at the same ports, and waits until it serves.
+ * @throws SetupError when there is no such server, it does not start, or another program took its port
+ */
+export async function startServer(id: string, options: StackOptions & { progress?: Progress } = {}): Promise<void> {
+  const env = options.env ?? process.env
+  const settings = settingsFrom(env)
+  await using _lock = await lockStack(settings.dataDir, { waitMs: LOCK_WAIT_MS })
+  const state = requireState(settings.dataDir)
+  const work = { settings, env, state, progress: options.progress ?? silent }
+  await startLocal(work, [recordOf(state, id).server], { ids: [id] })
+}
+
+function requireState(dataDir: string): StateFile {
+  const state = readState(dataDir)
+  if (state === undefined) throw new SetupError(`No stack was started in ${dataDir}: run \`make up\`.`)
+  return state
 }
 
 function recordOf(state: StateFile, id: string): ServerRecord {
@@ -126,6 +165,14 @@ function stackOf<Names extends ServerName>(state: StateFile, wanted: readonly Na
   }
   const { kind, dataDir, servers } = state
   return { ...(state.services as Pick<Services, Names>), kind, dataDir, servers }
+}
+
+function refuseOtherKind(state: StateFile, settings: Settings): void {
+  if (state.kind === settings.kind) return
+  throw new SetupError(
+    `The stack in ${state.dataDir} was made with STACK=${state.kind}: ` +
+      `run \`make clean\` before STACK=${settings.kind}, or choose another folder with SETTLE_DATA.`,
+  )
 }
 
 function emptyState(settings: Settings): StateFile {
