@@ -13,12 +13,13 @@ import { checkSides } from './trade-sides.ts'
  * - a trade's quantity, quote and price are positive, and its id stands once;
  * - both orders of a trade have an update of the right user, symbol and side, and an order's filled amount grows by
  *   exactly its trades (at least by them, when the update that it grew from is in an earlier output);
+ * - changes without an external reason sum to zero per asset. Each change counts by its own reason, so a deposit does
+ *   not excuse a trade beside it;
+ * - Reserve and Release move money and change no total;
  * - buyer's and seller's `Trade` changes with the trade's id as ref are the trade, net of each one's own fee, for one
  *   pair of assets per symbol (which asset is which follows from the amounts; that it is the right pair is the
  *   reference's matter);
- * - `Fee` changes belong to one user and add up, per asset, to the fees of the trades, netted or one by one;
- * - Reserve and Release move money and change no total; and all changes without an external reason sum to zero per
- *   asset. Each change counts by its own reason, so a deposit does not excuse a trade beside it.
+ * - `Fee` changes belong to one user and add up, per asset, to the fees of the trades, netted or one by one.
  *
  * Not provable here and left to the fold: versions, values after a change, funds. Not checked: whether prices are fair.
  */
@@ -26,10 +27,10 @@ export const checkOutput = (output: EngineOutput): OutputRefusal | null =>
   checkReferenceAlone(output) ??
   checkTrades(output.trades) ??
   checkOrders(output) ??
+  checkZero(output.changes) ??
   checkMoves(output.changes) ??
   checkSides(output) ??
-  checkFees(output) ??
-  checkZero(output.changes)
+  checkFees(output)
 
 const checkReferenceAlone = ({ reference, orders, trades, changes }: EngineOutput): OutputRefusal | null => {
   if (!reference || orders.length + trades.length + changes.length === 0) return null
