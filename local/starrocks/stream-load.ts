@@ -1,0 +1,216 @@
+import { isUtf8 } from 'node:buffer'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { type DuckDBConnection, DuckDBDataChunk, type DuckDBType, type DuckDBValue } from '@duckdb/node-api'
+import { type Catalog, qualified } from './catalog.ts'
+import { duckdbTypeName } from './column-type.ts'
+import { csvRows } from './csv-rows.ts'
+import { type Database, quoteName } from './database.ts'
+import type { ErrorLogs } from './error-logs.ts'
+import { BodyError, jsonRows, type RowBatch } from './json-rows.ts'
+import type { Labels } from './labels.ts'
+import { limits } from './limits.ts'
+import type { LoadRequest } from './load-headers.ts'
+import { mergeStatement } from './merge.ts'
+import { PlanError, RowConverter } from './row-converter.ts'
+import { SqlError } from './sql-error.ts'
+import type { TableDefinition } from './statement.ts'
+
+export interface LoadTarget {
+  readonly database: string
+  readonly table: string
+}
+
+/** A load whose label is begun. `deadline` is in the clock of `performance.now()`. */
+export interface BegunLoad extends LoadTarget {
+  readonly request: LoadRequest
+  readonly txnId: number
+  readonly deadline: number
+}
+
+/** What a finished load says of itself; the door adds the times. */
+export interface LoadOutcome {
+  readonly status: 'Success' | 'Fail'
+  readonly message: string
+  readonly totalRows: number
+  readonly loadedRows: number
+  readonly filteredRows: number
+  /** Name of the error log, when rows were refused. */
+  readonly errorLog: string | undefined
+}
+
+class LoadFailure extends Error {}
+
+interface Staged {
+  readonly loaded: number
+  readonly refused: number
+  readonly errors: readonly string[]
+}
+
+const ordinal = '__row'
+
+/** Runs loads: body → typed rows in a staging table → one transaction that merges them and stores the label. */
+export class StreamLoads {
+  readonly #database: Database
+  readonly #catalog: Catalog
+  readonly #labels: Labels
+  readonly #errorLogs: ErrorLogs
+
+  constructor(parts: { database: Database; catalog: Catalog; labels: Labels; errorLogs: ErrorLogs }) {
+    this.#database = parts.database
+    this.#catalog = parts.catalog
+    this.#labels = parts.labels
+    this.#errorLogs = parts.errorLogs
+  }
+
+  /** Loads a whole body. Never throws for what the client sent: the outcome says it. */
+  async run(load: BegunLoad, body: Buffer): Promise<LoadOutcome> {
+    let staged: Staged = { loaded: 0, refused: 0, errors: [] }
+    try {
+      const plain = await decompress(body, load.request)
+      await this.#database.use(async connection => {
+        staged = await this.#stage(connection, load, plain)
+        judge(staged, load.request)
+        await this.#catalog.locked(load.database, load.table, () => this.#commit(connection, load))
+      })
+      this.#catalog.touch()
+      this.#labels.settle(load.database, load.request.label, { state: 'VISIBLE', reason: '' })
+      return this.#outcome('Success', 'OK', staged)
+    } catch (error) {
+      const message = failureText(error)
+      this.abort(load, message)
+      return this.#outcome('Fail', message, staged)
+    }
+  }
+
+  /** Ends a load that changed nothing; its label can be used again. */
+  abort(load: BegunLoad, reason: string): void {
+    this.#labels.settle(load.database, load.request.label, { state: 'ABORTED', reason })
+  }
+
+  #outcome(status: 'Success' | 'Fail', message: string, staged: Staged): LoadOutcome {
+    return {
+      status,
+      message,
+      totalRows: staged.loaded + staged.refused,
+      loadedRows: status === 'Success' ? staged.loaded : 0,
+      filteredRows: staged.refused,
+      errorLog: staged.errors.length > 0 ? this.#errorLogs.add(staged.errors) : undefined,
+    }
+  }
+
+  async #stage(connection: DuckDBConnection, load: BegunLoad, body: Buffer): Promise<Staged> {
+    const table = this.#catalog.table(load.database, load.table)
+    checkMergeCondition(table, load.request.mergeCondition)
+    const converter = new RowConverter(table, load.request.columns)
+    const columns = table.columns.map(column => `${quoteName(column.name)} ${duckdbTypeName(column.type)}`)
+    await connection.run(`CREATE TEMP TABLE staging (${ordinal} INTEGER, ${columns.join(', ')})`)
+    const types = (await connection.run('SELECT * FROM staging LIMIT 0')).columnTypes()
+    const appender = await connection.createAppender('staging', null, 'temp')
+    let loaded = 0
+    let refused = 0
+    const errors: string[] = []
+    for (const batch of rowBatches(load.request, body)) {
+      checkDeadline(load)
+      const good = convertBatch(converter, batch, line => {
+        refused += 1
+        if (errors.length < limits.errorLogRows) errors.push(line)
+      })
+      if (good.length > 0) appender.appendDataChunk(chunkOf(types, good, loaded))
+      loaded += good.length
+      // Converting is our own work on the one thread: let the other doors breathe between two batches.
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    appender.closeSync()
+    return { loaded, refused, errors }
+  }
+
+  async #commit(connection: DuckDBConnection, load: BegunLoad): Promise<void> {
+    checkDeadline(load)
+    // The table may have been altered or dropped while this load waited for its lock.
+    const table = this.#catalog.table(load.database, load.table)
+    const merge = mergeStatement({
+      target: qualified(load.database, load.table),
+      staging: 'staging',
+      ordinal,
+      table,
+      mergeCondition: load.request.mergeCondition,
+    })
+    await this.#database.transaction(connection, async () => {
+      await connection.run(merge)
+      const entry = { txnId: load.txnId, state: 'VISIBLE' as const, reason: '' }
+      await this.#labels.store(connection, load.database, load.request.label, entry)
+    })
+  }
+}
+
+function rowBatches(request: LoadRequest, body: Buffer): Generator<RowBatch> {
+  return request.format.kind === 'json' ? jsonRows(body, request.format.shape) : csvRows(body, request.format)
+}
+
+function convertBatch(converter: RowConverter, batch: RowBatch, refuse: (line: string) => void): DuckDBValue[][] {
+  const good: DuckDBValue[][] = []
+  for (const row of batch.rows) {
+    const converted = converter.convert(row)
+    if (converted.kind === 'row') good.push(converted.values)
+    else refuse(`Error: ${converted.reason}. Row: ${row.text().slice(0, limits.errorLogRowChars)}`)
+  }
+  return good
+}
+
+function chunkOf(types: readonly DuckDBType[], rows: readonly DuckDBValue[][], firstOrdinal: number): DuckDBDataChunk {
+  const chunk = DuckDBDataChunk.create(types, rows.length)
+  const columns = types.slice(1).map((_, column) => rows.map(row => row[column] as DuckDBValue))
+  chunk.setColumns([rows.map((_, index) => firstOrdinal + index), ...columns])
+  return chunk
+}
+
+function checkMergeCondition(table: TableDefinition, name: string | undefined): void {
+  if (name === undefined) return
+  const column = table.columns.find(candidate => candidate.name === name)
+  if (!column) throw new LoadFailure(`Merge condition column ${name} does not exist. columns: ${names(table)}`)
+  if (table.primaryKey.includes(name))
+    throw new LoadFailure(`Merge condition column ${name} should not include primary key`)
+  if (['varchar', 'char', 'boolean'].includes(column.type.kind)) {
+    throw new LoadFailure(`Merge condition column ${name} should be a numeric or date type, not ${column.type.kind}`)
+  }
+}
+
+const names = (table: TableDefinition): string => table.columns.map(column => column.name).join(',')
+
+function judge(staged: Staged, request: LoadRequest): void {
+  const total = staged.loaded + staged.refused
+  if (staged.refused > request.maxFilterRatio * total) throw new LoadFailure('too many filtered rows')
+  if (staged.loaded === 0) throw new LoadFailure('No rows were imported from upstream')
+}
+
+function checkDeadline(load: BegunLoad): void {
+  if (performance.now() > load.deadline) throw new LoadFailure(`transaction ${load.txnId} reached its timeout`)
+}
+
+async function decompress(body: Buffer, request: LoadRequest): Promise<Buffer> {
+  const maxOutputLength = maxBodyBytes(request)
+  let plain = body
+  if (request.compression === 'gzip') {
+    try {
+      plain = await promisify(gunzip)(body, { maxOutputLength })
+    } catch (error) {
+      throw new LoadFailure(`Failed to decompress gzip: ${(error as Error).message}`, { cause: error })
+    }
+  }
+  if (!isUtf8(plain)) throw new LoadFailure('the body is not valid UTF-8')
+  return plain
+}
+
+export const maxBodyBytes = (request: LoadRequest): number =>
+  request.format.kind === 'json' ? limits.maxJsonBodyBytes : limits.maxCsvBodyBytes
+
+function failureText(error: unknown): string {
+  const expected =
+    error instanceof LoadFailure ||
+    error instanceof BodyError ||
+    error instanceof PlanError ||
+    error instanceof SqlError
+  if (expected) return error.message
+  return `internal error of the StarRocks stand-in: ${error instanceof Error ? error.message : String(error)}`
+}
