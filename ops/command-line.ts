@@ -1,0 +1,51 @@
+import { Command, CommanderError } from 'commander'
+import { exitCodes, Stop } from '../runtime/stop.ts'
+import type { CommandContext, OpsCommand } from './command.ts'
+import { commands } from './commands.ts'
+import { jsonText } from './json-text.ts'
+
+/**
+ * Runs one `settle` command and says how the process ends: 0 all is well, 1 differences or a failure, 2 settings or
+ * arguments are wrong, 3 refused. With `--json` a failure is an object on stdout too.
+ */
+export const runCommandLine = async (
+  options: Omit<CommandContext, 'exitWith'> & { readonly args: readonly string[] },
+  available: readonly OpsCommand[] = commands,
+): Promise<number> => {
+  const { args, out, err } = options
+  let exitCode: number = exitCodes.done
+  const context: CommandContext = { ...options, exitWith: code => (exitCode = code) }
+  const program = new Command('settle')
+    .description('Looks after one stream: what it needs, how it does, and whether every place says the same.')
+    .addHelpText(
+      'after',
+      '\nSettings come from the environment, by the names that the services use; STREAM names the stream.',
+    )
+    .exitOverride()
+  for (const command of available) program.addCommand(command(context))
+  for (const command of [program, ...program.commands])
+    command.exitOverride().configureOutput({
+      writeOut: text => out(text.trimEnd()),
+      writeErr: text => err(text.trimEnd()),
+    })
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    const { code, message, reason, context: details } = asStop(error)
+    err(`settle: ${message}`)
+    if (args.includes('--json')) out(jsonText({ error: { code, message, ...details } }))
+    return exitCodes[reason]
+  }
+}
+
+const asStop = (error: unknown): Stop =>
+  error instanceof Stop
+    ? error
+    : new Stop({
+        code: 'unexpected',
+        reason: 'failed',
+        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        cause: error,
+      })

@@ -1,0 +1,5 @@
+import type { OpsCommand } from './command.ts'
+import { initCommand } from './init/command.ts'
+
+/** Every `settle` command, in the order in which help tells them. */
+export const commands: readonly OpsCommand[] = [initCommand]

@@ -1,0 +1,55 @@
+import { Command } from 'commander'
+import { namesOf } from '../../runtime/names.ts'
+import { parseSettings } from '../../runtime/settings.ts'
+import type { OpsCommand } from '../command.ts'
+import { jsonText } from '../json-text.ts'
+import { openPlaces } from '../places.ts'
+import { opsSettings, replicationSettings, storeSettings } from '../settings.ts'
+import { openStderrLog } from '../stderr-log.ts'
+import { tableText } from '../table-text.ts'
+import { groupSpecs, inspectGroups } from './groups.ts'
+import { init, type InitMode, type InitPlace, type InitResult } from './init.ts'
+import { inspectTopics, topicSpecs } from './topics.ts'
+
+export const initCommand: OpsCommand = ({ env, out }) =>
+  new Command('init')
+    .description("make the stream's topics, tables and its groups' first offsets; what is there stays as it is")
+    .option('--dry-run', 'look at everything, say what would be made, make nothing')
+    .option('--json', 'the result as JSON')
+    .action(async (options: { readonly dryRun?: true; readonly json?: true }) => {
+      const settings = parseSettings({ ...opsSettings, ...storeSettings, ...replicationSettings }, env)
+      const log = openStderrLog(settings.LOG_LEVEL)
+      const names = namesOf(settings.STREAM)
+      await using places = openPlaces({ settings, log })
+      const topics = topicSpecs(names, {
+        partitions: settings.PARTITIONS,
+        replicationFactor: settings.REPLICATION_FACTOR,
+        // One copy may be away while writes go on; with fewer than three copies none may.
+        minInsyncReplicas: Math.max(1, settings.REPLICATION_FACTOR - 1),
+        maxMessageBytes: settings.MAX_MESSAGE_BYTES,
+      })
+      const inspected: readonly InitPlace[] = [
+        { name: 'Kafka', inspect: async () => await inspectTopics(places.kafka().admin, topics) },
+        {
+          name: 'Kafka',
+          inspect: async () => await inspectGroups(places.kafka(), groupSpecs(names, settings.PARTITIONS)),
+        },
+      ]
+      const mode: InitMode = options.dryRun ? 'dry-run' : 'make'
+      const result = await init(inspected, mode)
+      out(options.json ? jsonText({ stream: settings.STREAM, mode, ...result }) : initText(settings.STREAM, result))
+    })
+
+const initText = (stream: string, { rows }: InitResult): string => {
+  const changed = rows.filter(({ done }) => done !== 'was there')
+  const verdict =
+    changed.length === 0
+      ? 'everything was there; nothing changed'
+      : changed[0]?.done === 'made'
+        ? `${changed.length} made, ${rows.length - changed.length} were there`
+        : `${changed.length} would be made, ${rows.length - changed.length} are there; nothing changed`
+  return `${tableText(
+    ['place', 'thing', ''],
+    rows.map(({ place, thing, done }) => [place, thing, done]),
+  )}\ninit ${stream}: ${verdict}`
+}

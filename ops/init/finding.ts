@@ -1,0 +1,10 @@
+/** What `settle init` finds of one thing that a stream needs. */
+export type Finding =
+  | { readonly kind: 'present'; readonly thing: string }
+  | { readonly kind: 'missing'; readonly thing: string; readonly make: () => Promise<void> }
+  /** It is there but is not what the stream needs. `problem`: the value, what was expected, and the way out. */
+  | { readonly kind: 'refused'; readonly thing: string; readonly problem: string }
+
+export const present = (thing: string): Finding => ({ kind: 'present', thing })
+export const missing = (thing: string, make: () => Promise<void>): Finding => ({ kind: 'missing', thing, make })
+export const refused = (thing: string, problem: string): Finding => ({ kind: 'refused', thing, problem })

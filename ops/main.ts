@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+import { systemClock } from '../runtime/clock.ts'
+import { runCommandLine } from './command-line.ts'
+
+process.exitCode = await runCommandLine({
+  args: process.argv.slice(2),
+  env: process.env,
+  clock: systemClock,
+  out: text => void process.stdout.write(`${text}\n`),
+  err: text => void process.stderr.write(`${text}\n`),
+})
+// Sockets of clients in the middle of a retry may hold the process; everything has been said.
+setTimeout(() => process.exit(), 2000).unref()
