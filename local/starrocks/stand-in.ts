@@ -1,21 +1,24 @@
 import { mkdir } from 'node:fs/promises'
-import { openBeDoor } from './be-door.ts'
-import { Catalog } from './catalog.ts'
-import { Database } from './database.ts'
-import { ErrorLogs } from './error-logs.ts'
-import { openFeDoor } from './fe-door.ts'
-import { Labels } from './labels.ts'
+import { openAdminDoor } from './http/admin-door.ts'
+import { openBeDoor } from './http/be-door.ts'
+import { Catalog } from './store/catalog.ts'
+import { Database } from './store/database.ts'
+import { ErrorLogs } from './load/error-logs.ts'
+import { openFeDoor } from './http/fe-door.ts'
+import { Labels } from './load/labels.ts'
 import { limits } from './limits.ts'
-import { MaterializedViews } from './materialized-views.ts'
-import { openMysqlDoor } from './mysql-door.ts'
+import { MaterializedViews } from './store/materialized-views.ts'
+import { openMysqlDoor } from './mysql/mysql-door.ts'
 import type { Settings } from './settings.ts'
-import { StreamLoads } from './stream-load.ts'
+import { StreamLoads } from './load/stream-load.ts'
 
 /** A running stand-in; disposing it closes the doors, then the file. */
 export interface StandIn extends AsyncDisposable {
   readonly feHttpPort: number
   readonly beHttpPort: number
   readonly mysqlPort: number
+  /** undefined: no admin door. */
+  readonly adminPort: number | undefined
 }
 
 /**
@@ -40,10 +43,14 @@ export async function startStandIn(settings: Settings): Promise<StandIn> {
     const fe = stack.use(await openFeDoor({ port: settings.feHttpPort, bePort: () => be.port, users, catalog, labels }))
     const parts = { database, catalog, labels, views, bePort: be.port }
     const mysql = stack.use(await openMysqlDoor({ ...parts, port: settings.mysqlPort, users }))
+    const { adminPort } = settings
+    const admin =
+      adminPort === undefined ? undefined : stack.use(await openAdminDoor({ port: adminPort, catalog, labels }))
     return {
       feHttpPort: fe.port,
       beHttpPort: be.port,
       mysqlPort: mysql.port,
+      adminPort: admin?.port,
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     }
   } catch (error) {

@@ -1,4 +1,4 @@
-import { quoteText } from './database.ts'
+import { quoteText } from '../store/database.ts'
 import { notSupported, parseError } from './sql-error.ts'
 import type { Token } from './sql-lexer.ts'
 

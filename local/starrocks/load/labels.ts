@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { Database } from './database.ts'
-import { quoteText } from './database.ts'
+import type { Database } from '../store/database.ts'
+import { quoteText } from '../store/database.ts'
 
 export type LabelState = 'PREPARE' | 'COMMITTED' | 'VISIBLE' | 'ABORTED'
 

@@ -1,8 +1,8 @@
 import { parse } from 'csv-parse/sync'
 import { BodyError, type ParsedRow, type RowBatch } from './json-rows.ts'
 import type { LoadFormat } from './load-headers.ts'
-import { limits } from './limits.ts'
-import type { RawValue } from './value-reader.ts'
+import { limits } from '../limits.ts'
+import type { RawValue } from '../sql/value-reader.ts'
 
 type CsvFormat = Extract<LoadFormat, { kind: 'csv' }>
 

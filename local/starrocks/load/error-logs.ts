@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { limits } from './limits.ts'
+import { limits } from '../limits.ts'
 
 /** The rows that loads refused, for the ErrorURL of their answers; the oldest logs are forgotten first. */
 export class ErrorLogs {

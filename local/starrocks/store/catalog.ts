@@ -1,10 +1,10 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { columnTypeOfDuckdb, duckdbTypeName, mysqlTypeNames } from './column-type.ts'
+import { columnTypeOfDuckdb, duckdbTypeName, mysqlTypeNames } from '../sql/column-type.ts'
 import { type Database, quoteName, quoteText } from './database.ts'
 import { KeyedLock } from './keyed-lock.ts'
-import { limits } from './limits.ts'
-import { notSupported, SqlError, unknownDatabase, unknownTable } from './sql-error.ts'
-import type { Column, MaterializedViewDefinition, TableDefinition } from './statement.ts'
+import { limits } from '../limits.ts'
+import { notSupported, SqlError, unknownDatabase, unknownTable } from '../sql/sql-error.ts'
+import type { Column, MaterializedViewDefinition, TableDefinition } from '../sql/statement.ts'
 
 export type Relation =
   | { readonly kind: 'table'; readonly definition: TableDefinition }

@@ -1,12 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkBasicAuth, type Users } from './basic-auth.ts'
-import type { Catalog } from './catalog.ts'
-import type { ErrorLogs } from './error-logs.ts'
+import type { Catalog } from '../store/catalog.ts'
+import type { ErrorLogs } from '../load/error-logs.ts'
 import { type Listener, listenHttp, sendJson } from './http-listener.ts'
-import type { Labels } from './labels.ts'
-import { limits } from './limits.ts'
-import { type LoadRequest, parseLoadHeaders } from './load-headers.ts'
-import { type BegunLoad, type LoadOutcome, type LoadTarget, maxBodyBytes, type StreamLoads } from './stream-load.ts'
+import type { Labels } from '../load/labels.ts'
+import { limits } from '../limits.ts'
+import { type LoadRequest, parseLoadHeaders } from '../load/load-headers.ts'
+import {
+  type BegunLoad,
+  type LoadOutcome,
+  type LoadTarget,
+  maxBodyBytes,
+  type StreamLoads,
+} from '../load/stream-load.ts'
 
 export interface BeDoorOptions {
   readonly port: number

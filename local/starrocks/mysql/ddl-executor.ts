@@ -1,9 +1,9 @@
-import type { Catalog, Relation } from './catalog.ts'
-import type { Labels } from './labels.ts'
-import { definitionContext, type MaterializedViews } from './materialized-views.ts'
-import { translateQuery } from './select-translation.ts'
-import { analysisError, notSupported, SqlError, unknownDatabase } from './sql-error.ts'
-import type { Column, DdlStatement, RelationName } from './statement.ts'
+import type { Catalog, Relation } from '../store/catalog.ts'
+import type { Labels } from '../load/labels.ts'
+import { definitionContext, type MaterializedViews } from '../store/materialized-views.ts'
+import { translateQuery } from '../sql/select-translation.ts'
+import { analysisError, notSupported, SqlError, unknownDatabase } from '../sql/sql-error.ts'
+import type { Column, DdlStatement, RelationName } from '../sql/statement.ts'
 
 export interface DdlParts {
   readonly catalog: Catalog

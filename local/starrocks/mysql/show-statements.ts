@@ -1,12 +1,12 @@
-import { type Catalog, columnsOf, type Relation } from './catalog.ts'
-import { displayTypeName } from './column-type.ts'
-import { relationName } from './ddl-parser.ts'
-import type { MaterializedViews } from './materialized-views.ts'
+import { type Catalog, columnsOf, type Relation } from '../store/catalog.ts'
+import { displayTypeName } from '../sql/column-type.ts'
+import { relationName } from '../sql/ddl-parser.ts'
+import type { MaterializedViews } from '../store/materialized-views.ts'
 import type { SessionVariables } from './session-variables.ts'
-import { showCreate } from './show-create.ts'
-import { noDatabase, notSupported, unknownDatabase } from './sql-error.ts'
-import type { RelationName } from './statement.ts'
-import type { TokenCursor } from './token-cursor.ts'
+import { showCreate } from '../sql/show-create.ts'
+import { noDatabase, notSupported, unknownDatabase } from '../sql/sql-error.ts'
+import type { RelationName } from '../sql/statement.ts'
+import type { TokenCursor } from '../sql/token-cursor.ts'
 
 export interface TextTable {
   readonly columns: readonly string[]

@@ -1,7 +1,7 @@
 import type { Catalog } from './catalog.ts'
-import { type QueryContext, translateQuery } from './select-translation.ts'
-import { SqlError } from './sql-error.ts'
-import type { MaterializedViewDefinition } from './statement.ts'
+import { type QueryContext, translateQuery } from '../sql/select-translation.ts'
+import { SqlError } from '../sql/sql-error.ts'
+import type { MaterializedViewDefinition } from '../sql/statement.ts'
 
 interface Schedule {
   readonly timer: NodeJS.Timeout

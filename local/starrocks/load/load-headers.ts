@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { randomUUID } from 'node:crypto'
-import { limits } from './limits.ts'
+import { limits } from '../limits.ts'
 
 export type LoadFormat =
   | { readonly kind: 'json'; readonly shape: 'array' | 'objects' }

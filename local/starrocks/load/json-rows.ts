@@ -1,5 +1,5 @@
-import { limits } from './limits.ts'
-import { NumberText, type RawValue } from './value-reader.ts'
+import { limits } from '../limits.ts'
+import { NumberText, type RawValue } from '../sql/value-reader.ts'
 
 /** Rows of a body that were cut out together, at most `limits.chunkRows` of them. */
 export interface RowBatch {

@@ -1,7 +1,7 @@
 import type { DuckDBValue } from '@duckdb/node-api'
 import type { ParsedRow } from './json-rows.ts'
-import type { Column, TableDefinition } from './statement.ts'
-import { type RawValue, readerFor, type ValueReader } from './value-reader.ts'
+import type { Column, TableDefinition } from '../sql/statement.ts'
+import { type RawValue, readerFor, type ValueReader } from '../sql/value-reader.ts'
 
 export type ConvertedRow =
   | { readonly kind: 'row'; readonly values: DuckDBValue[] }
@@ -60,7 +60,7 @@ export class RowConverter {
   }
 
   #convertObject(fields: Readonly<Record<string, RawValue>>): ConvertedRow {
-    const raw = new Array<RawValue | undefined>(this.#targets.length)
+    const raw: (RawValue | undefined)[] = []
     for (const name of Object.keys(fields)) {
       const index = this.#index.get(name)
       if (index === undefined) return { kind: 'refused', reason: `Unknown column '${name}'` }
@@ -74,7 +74,7 @@ export class RowConverter {
       const reason = `Target column count: ${this.#positions.length} doesn't match source value column count: ${fields.length}`
       return { kind: 'refused', reason }
     }
-    const raw = new Array<RawValue | undefined>(this.#targets.length)
+    const raw: (RawValue | undefined)[] = []
     this.#positions.forEach((target, index) => {
       raw[target] = fields[index]
     })
@@ -82,7 +82,7 @@ export class RowConverter {
   }
 
   #convertRaw(raw: readonly (RawValue | undefined)[]): ConvertedRow {
-    const values = new Array<DuckDBValue>(this.#targets.length)
+    const values: DuckDBValue[] = []
     for (let index = 0; index < this.#targets.length; index += 1) {
       const { column, read, fallback } = this.#targets[index] as Target
       const field = raw[index]
@@ -94,7 +94,7 @@ export class RowConverter {
       if (value !== null && typeof value === 'object' && 'misfit' in value) {
         return { kind: 'refused', reason: `Column '${column.name}': ${value.misfit}` }
       }
-      values[index] = value as DuckDBValue
+      values.push(value as DuckDBValue)
     }
     return { kind: 'row', values }
   }

@@ -1,4 +1,4 @@
-import type { Relation } from './catalog.ts'
+import type { Relation } from '../store/catalog.ts'
 import { displayTypeName } from './column-type.ts'
 import type { Column, TableDefinition } from './statement.ts'
 

@@ -1,4 +1,4 @@
-import { quoteName, quoteText } from './database.ts'
+import { quoteName, quoteText } from '../store/database.ts'
 import { functionRewrite } from './function-rewrites.ts'
 import { selectAliases } from './select-aliases.ts'
 import { notSupported, parseError } from './sql-error.ts'

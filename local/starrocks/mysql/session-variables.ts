@@ -1,6 +1,6 @@
-import { imitatedVersion, serverVersion } from './select-translation.ts'
-import { SqlError } from './sql-error.ts'
-import type { TokenCursor } from './token-cursor.ts'
+import { imitatedVersion, serverVersion } from '../sql/select-translation.ts'
+import { SqlError } from '../sql/sql-error.ts'
+import type { TokenCursor } from '../sql/token-cursor.ts'
 
 export const versionComment = 'StarRocks stand-in over DuckDB, not StarRocks'
 

@@ -78,7 +78,7 @@ export class Database implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const connection of this.#open) connection.interrupt()
     await this.use(connection => connection.run('CHECKPOINT')).catch(() => undefined)
-    for (const connection of [...this.#open]) this.release(connection)
+    for (const connection of this.#open) this.release(connection)
     this.#instance.closeSync()
   }
 }

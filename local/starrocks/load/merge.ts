@@ -1,5 +1,5 @@
-import { quoteName } from './database.ts'
-import type { TableDefinition } from './statement.ts'
+import { quoteName } from '../store/database.ts'
+import type { TableDefinition } from '../sql/statement.ts'
 
 /**
  * The statement that brings staged rows into a PRIMARY KEY table: of rows with one key in the same load the last wins,

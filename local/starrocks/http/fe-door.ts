@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkBasicAuth, type Users } from './basic-auth.ts'
-import type { Catalog } from './catalog.ts'
+import type { Catalog } from '../store/catalog.ts'
 import { type Listener, listenHttp, sendJson } from './http-listener.ts'
-import type { Labels } from './labels.ts'
+import type { Labels } from '../load/labels.ts'
 
 export interface FeDoorOptions {
   readonly port: number
