@@ -1,0 +1,61 @@
+import { destination, pino } from 'pino'
+import { EngineService, type Report } from './engine-service.ts'
+import { FolderInUse, lockFolder } from './folder-lock.ts'
+import { RandomFlow } from './flow/random-flow.ts'
+import { referenceOf } from './flow/markets.ts'
+import { keepIdentity } from './identity.ts'
+import { JournalError } from './journal/journal-error.ts'
+import { JournalMismatch } from './producer.ts'
+import { type EngineSettings, readSettings, SettingsError } from './settings.ts'
+
+/** 2: the caller must change settings or input; 3: the data folder; 4: the addresses; 1: anything else. */
+const exitCodeOf = (error: unknown): number => {
+  if (error instanceof SettingsError) return 2
+  if (error instanceof FolderInUse || error instanceof JournalError || error instanceof JournalMismatch) return 3
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL' ? 4 : 1
+}
+
+const wallClockUs = (): bigint => BigInt(Date.now()) * 1_000n
+const report = (line: Report): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
+
+const openEngine = async (settings: EngineSettings): Promise<EngineService> => {
+  const log = pino({ name: 'engine', level: settings.logLevel }, destination({ fd: 2, sync: true }))
+  const identity = await keepIdentity(
+    settings.folder,
+    {
+      seed: `${settings.seed}`,
+      users: `${settings.users}`,
+      flow: 'random',
+      house: `${settings.house}`,
+      makerBp: `${settings.makerBp}`,
+      takerBp: `${settings.takerBp}`,
+      meanStepUs: `${settings.meanStepUs}`,
+      startUs: settings.startUs === null ? null : `${settings.startUs}`,
+    },
+    wallClockUs(),
+  )
+  const startUs = BigInt(identity.startUs)
+  const flow = new RandomFlow({ ...settings, orders: settings.orders ?? 0, startUs })
+  const reference = referenceOf(settings.markets, settings.house)
+  return EngineService.open({ settings, flow, reference, startUs, log, report, wallClockUs })
+}
+
+const main = async (): Promise<void> => {
+  const settings = readSettings(process.env)
+  const unlock = await lockFolder(settings.folder)
+  try {
+    const engine = await openEngine(settings)
+    process.on('SIGTERM', () => engine.stop())
+    process.on('SIGINT', () => engine.stop())
+    await engine.run()
+  } finally {
+    await unlock()
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`engine: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = exitCodeOf(error)
+  if (process.exitCode === 1 && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+})
