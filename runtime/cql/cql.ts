@@ -1,0 +1,262 @@
+import { auth, Client, policies, types } from 'cassandra-driver'
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
+import { Stop } from '../stop.ts'
+import { bindParams, readValue } from './bind-params.ts'
+import { classifyCql } from './classify.ts'
+import { InFlight } from './in-flight.ts'
+import { cqlLimits } from './limits.ts'
+import { CqlFailure, type CqlParam, type CqlPort, type CqlRow, type CqlStatement, type NodeGenerations } from './port.ts'
+import { type SizedStatement, splitBatches } from './split-batches.ts'
+
+export type CqlOptions = {
+  /** host:port of some nodes; the others are found through them, on the port of the first. */
+  readonly contactPoints: readonly string[]
+  readonly datacenter: string
+  /** Without it no table can be named unqualified: for creating the keyspace. */
+  readonly keyspace?: string
+  /** Empty: no credentials are sent. */
+  readonly username: string
+  readonly password: string
+  /** Requests under way at once, over all callers. */
+  readonly inFlight: number
+  readonly log: Log
+  readonly clock: Clock
+  /** Told of each attempt that failed and is made again, by its code. */
+  readonly onRetry?: (code: string) => void
+  /** Bounds that tests shorten. */
+  readonly openForMs?: number
+  readonly tryForMs?: number
+}
+
+/**
+ * Connects to ScyllaDB or Cassandra.
+ * @throws Stop `store-unreachable` when no node answers in time, `store-refused` when one refuses (credentials, data
+ * center), `keyspace-missing`
+ */
+export const openCql = async (options: CqlOptions): Promise<CqlPort> => {
+  const { clock, log, contactPoints } = options
+  const deadline = clock.monotonicMs() + (options.openForMs ?? cqlLimits.openForMs)
+  for (;;) {
+    const client = new Client(clientOptions(options))
+    try {
+      await client.connect()
+      return new Cql(client, options)
+    } catch (error) {
+      await client.shutdown().catch(() => {})
+      const verdict = classifyCql(error)
+      if (verdict.kind === 'refused') throw cannotOpen(error, verdict.code, options)
+      if (clock.monotonicMs() >= deadline)
+        throw new Stop({
+          code: 'store-unreachable',
+          reason: 'failed',
+          message: `no node of the store answers at CQL_CONTACT_POINTS=${contactPoints.join(',')} (${String(error)}); start it, or correct the setting`,
+          cause: error,
+        })
+      log.warn({ code: verdict.code, contactPoints }, 'the store does not answer; asking again')
+      await clock.sleep(cqlLimits.lastRetryMs / 2)
+    }
+  }
+}
+
+const clientOptions = (options: CqlOptions): ConstructorParameters<typeof Client>[0] => {
+  const { contactPoints, datacenter, keyspace, username, password } = options
+  return {
+    contactPoints: [...contactPoints],
+    localDataCenter: datacenter,
+    ...(keyspace === undefined ? {} : { keyspace }),
+    ...(username === '' ? {} : { authProvider: new auth.PlainTextAuthProvider(username, password) }),
+    protocolOptions: { port: Number((contactPoints[0] as string).split(':').at(-1)) },
+    encoding: { map: Map, useBigIntAsLong: true, useBigIntAsVarint: true, copyBuffer: true },
+    pooling: { coreConnectionsPerHost: { '0': 2, '1': 1, '2': 1 } },
+    socketOptions: { readTimeout: cqlLimits.requestTimeoutMs, connectTimeout: cqlLimits.connectTimeoutMs },
+    policies: {
+      // What is sent again, when and for how long is decided here, not by the driver.
+      retry: new policies.retry.FallthroughRetryPolicy(),
+      reconnection: new policies.reconnection.ExponentialReconnectionPolicy(200, 5_000, false),
+    },
+    queryOptions: { consistency: types.consistencies.localQuorum, prepare: true, isIdempotent: true },
+    monitorReporting: { enabled: false },
+  }
+}
+
+const cannotOpen = (error: unknown, code: string, { contactPoints, keyspace, datacenter }: CqlOptions): Stop => {
+  const text = errorText(error)
+  const missing = keyspace !== undefined && /keyspace .*does not exist/i.test(text)
+  return new Stop({
+    code: missing ? 'keyspace-missing' : 'store-refused',
+    reason: missing ? 'refused' : 'usage',
+    message: missing
+      ? `keyspace ${keyspace} does not exist at ${contactPoints.join(',')}; on a new stream run: settle init`
+      : `the store at ${contactPoints.join(',')} refuses (${code}): ${text}; look at CQL_USERNAME, CQL_PASSWORD and CQL_DATACENTER=${datacenter}`,
+    cause: error,
+  })
+}
+
+const errorText = (error: unknown): string => {
+  const inner = error instanceof Error && 'innerErrors' in error ? Object.values(error.innerErrors as object) : []
+  return [error, ...inner].map(each => (each instanceof Error ? each.message : String(each))).join('; ')
+}
+
+class Cql implements CqlPort {
+  readonly #client: Client
+  readonly #options: CqlOptions
+  readonly #inFlight: InFlight
+
+  constructor(client: Client, options: CqlOptions) {
+    this.#client = client
+    this.#options = options
+    this.#inFlight = new InFlight(options.inFlight)
+  }
+
+  async query(cql: string, params: readonly CqlParam[] = [], signal?: AbortSignal): Promise<readonly CqlRow[]> {
+    const rows: CqlRow[] = []
+    for await (const page of this.#pages(cql, params, cqlLimits.pageRows, signal)) rows.push(...page)
+    return rows
+  }
+
+  async *scan(
+    cql: string,
+    params: readonly CqlParam[] = [],
+    { pageRows = cqlLimits.pageRows }: { readonly pageRows?: number } = {},
+  ): AsyncIterable<CqlRow> {
+    for await (const page of this.#pages(cql, params, pageRows)) yield* page
+  }
+
+  async *#pages(
+    cql: string,
+    params: readonly CqlParam[],
+    fetchSize: number,
+    signal?: AbortSignal,
+  ): AsyncIterable<CqlRow[]> {
+    const { values } = bindParams(params, cql)
+    let pageState: string | undefined
+    do {
+      const state = pageState
+      const page = await this.#until(signal, cql, () =>
+        this.#client.execute(cql, values, { fetchSize, ...(state === undefined ? {} : { pageState: state }) }),
+      )
+      yield (page.rows ?? []).map(readRow)
+      pageState = page.pageState ?? undefined
+      // A page may be empty and not the last one: only the state says.
+    } while (pageState !== undefined)
+  }
+
+  async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
+    const bound = statements.map(({ cql, params }): SizedStatement => {
+      const { values, bytes } = bindParams(params, cql)
+      return { query: cql, params: values, bytes }
+    })
+    for (const batch of splitBatches(bound)) {
+      const [first] = batch
+      if (!first) continue
+      await this.#until(signal, first.query, () =>
+        batch.length === 1
+          ? this.#client.execute(first.query, first.params)
+          : this.#client.batch(batch as { query: string; params: unknown[] }[], { logged: false }),
+      )
+    }
+  }
+
+  async define(cql: string): Promise<void> {
+    await this.#until(undefined, cql, () => this.#client.execute(cql, [], { prepare: false }))
+  }
+
+  async nodeGenerations(): Promise<NodeGenerations> {
+    const hosts = this.#client.hosts.values().filter(host => host.datacenter === this.#options.datacenter)
+    return new Map(
+      await Promise.all(hosts.map(async host => [host.address, await this.#generationOf(host)] as const)),
+    )
+  }
+
+  async #generationOf(host: ReturnType<Client['hosts']['values']>[number]): Promise<number | null> {
+    for (let attempt = 1; attempt <= cqlLimits.generationAttempts; attempt++) {
+      try {
+        const { rows } = await this.#client.execute('SELECT gossip_generation FROM system.local', [], {
+          host,
+          consistency: types.consistencies.localOne,
+          readTimeout: cqlLimits.generationTimeoutMs,
+        })
+        const generation: unknown = rows[0]?.['gossip_generation']
+        if (typeof generation === 'number') return generation
+      } catch (error) {
+        this.#options.log.debug({ err: error, node: host.address, attempt }, 'node did not tell its generation')
+      }
+      await this.#options.clock.sleep(cqlLimits.firstRetryMs)
+    }
+    return null
+  }
+
+  async commitLogSyncMs(): Promise<number | null> {
+    const cql = 'SELECT name, value FROM system_views.settings WHERE name IN (?, ?)'
+    const names = ['commitlog_sync', 'commitlog_sync_period']
+    try {
+      const { rows } = await this.#client.execute(cql, [names], { prepare: true }).catch(() => this.#settingsOneByOne(names))
+      const value = (name: string): string | undefined =>
+        rows.find(row => row['name'] === name)?.['value'] as string | undefined
+      if (value('commitlog_sync') === 'batch' || value('commitlog_sync') === 'group') return 0
+      const period = /^(\d+)\s*(ms|s)?$/.exec(value('commitlog_sync_period') ?? '')
+      return period ? Number(period[1]) * (period[2] === 's' ? 1000 : 1) : null
+    } catch {
+      // ScyllaDB has no such table; it does not tell.
+      return null
+    }
+  }
+
+  async #settingsOneByOne(names: readonly string[]): Promise<{ readonly rows: types.Row[] }> {
+    const rows: types.Row[] = []
+    for (const name of names)
+      rows.push(...(await this.#client.execute('SELECT name, value FROM system_views.settings WHERE name = ?', [name])).rows)
+    return { rows }
+  }
+
+  async close(): Promise<void> {
+    await this.#client.shutdown()
+  }
+
+  /** One request within the in-flight bound, made again until it succeeds, is refused, or lasts too long. */
+  async #until<T>(signal: AbortSignal | undefined, what: string, request: () => Promise<T>): Promise<T> {
+    const { clock, log, onRetry, tryForMs = cqlLimits.tryForMs } = this.#options
+    const start = clock.monotonicMs()
+    let waitMs: number = cqlLimits.firstRetryMs
+    for (;;) {
+      if (signal?.aborted) throw new CqlFailure('aborted', 'aborted', `given up before it was acknowledged: ${what}`)
+      try {
+        return await this.#inFlight.run(() => abortable(request(), signal, what))
+      } catch (error) {
+        if (error instanceof CqlFailure) throw error
+        const { kind, code } = classifyCql(error)
+        if (kind === 'refused')
+          throw new CqlFailure('refused', code, `the store refuses (${code}: ${errorText(error)}): ${what}`, {
+            cause: error,
+          })
+        const triedMs = Math.round(clock.monotonicMs() - start)
+        if (triedMs >= tryForMs)
+          throw new CqlFailure('silent', code, `not acknowledged within ${triedMs} ms (${code}): ${what}`, {
+            cause: error,
+          })
+        onRetry?.(code)
+        log.warn({ code, triedMs, statement: what }, 'the store did not acknowledge; sending again')
+        await clock.sleep(waitMs, signal)
+        waitMs = Math.min(waitMs * 2, cqlLimits.lastRetryMs)
+      }
+    }
+  }
+}
+
+const readRow = (row: types.Row): CqlRow =>
+  Object.fromEntries(row.keys().map((name: string) => [name, readValue(row[name] as unknown)]))
+
+/** An answer that comes after the abort is of no use any more; nobody waits for it. */
+const abortable = async <T>(request: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> => {
+  if (!signal) return request
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = (): void =>
+    aborted.reject(new CqlFailure('aborted', 'aborted', `given up before it was acknowledged: ${what}`))
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([request, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

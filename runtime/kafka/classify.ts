@@ -1,0 +1,69 @@
+import { KafkaFailure, type KafkaFailureKind } from './port.ts'
+
+type ClientError = Error & {
+  readonly type?: string
+  readonly retriable?: boolean
+  readonly originalError?: ClientError
+  readonly cause?: unknown
+}
+
+/** What the client reports, under what it wraps around it: retries exceeded hide the reason. */
+const innermost = (error: ClientError): ClientError => {
+  const inner = error.originalError ?? (error.cause instanceof Error ? (error.cause as ClientError) : undefined)
+  return inner ? innermost(inner) : error
+}
+
+const fenced = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING'])
+const superseded = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'REBALANCE_IN_PROGRESS', 'FENCED_INSTANCE_ID'])
+const hopeless = new Set([
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  'INVALID_TOPIC_EXCEPTION',
+  'UNSUPPORTED_VERSION',
+  'SASL_AUTHENTICATION_FAILED',
+])
+
+const kindOf = (error: ClientError): KafkaFailureKind => {
+  const type = error.type ?? ''
+  // Another writer initialised the same transactional id: ours may write no more.
+  if (fenced.has(type)) return 'fenced'
+  // The group moved on without us: what we hold belongs to somebody else.
+  if (superseded.has(type)) return 'superseded'
+  // The log was cut, remade, or is shorter than we believe.
+  if (type === 'OFFSET_OUT_OF_RANGE' || error.name === 'KafkaJSOffsetOutOfRange') return 'out-of-range'
+  // Asking again changes nothing: somebody must change a setting or a right.
+  if (hopeless.has(type) || error.name === 'KafkaJSSASLAuthenticationError') return 'fatal'
+  // Connections, elections, timeouts, coordinators on the move.
+  return 'retriable'
+}
+
+const failure = (kind: KafkaFailureKind, error: unknown, doing: string, context: string): KafkaFailure =>
+  new KafkaFailure(kind, `${doing}: ${error instanceof Error ? error.message : String(error)}${context}`, {
+    cause: error,
+  })
+
+/** For reads, offsets and administration: nothing was changed by what failed. */
+export const classify = (error: unknown, doing: string): KafkaFailure => {
+  if (error instanceof KafkaFailure) return error
+  const inner = innermost(error as ClientError)
+  return failure(kindOf(inner), error, doing, inner === error ? '' : ` (${inner.message})`)
+}
+
+/** For transactions: whatever is not known to have failed may have been committed. */
+export const classifyWrite = (error: unknown, doing: string): KafkaFailure => {
+  const found = classify(error, doing)
+  switch (found.kind) {
+    case 'fenced':
+    case 'fatal':
+      return found
+    case 'superseded':
+    case 'out-of-range':
+    case 'retriable':
+    case 'unknown':
+      return failure('unknown', error, doing, '')
+  }
+}

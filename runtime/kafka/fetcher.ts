@@ -1,0 +1,171 @@
+import type { Kafka } from 'kafkajs'
+import { classify } from './classify.ts'
+import { type Fetcher, KafkaFailure, type KafkaRecord } from './port.ts'
+import { Batch, type Cluster, type FetchedPartition, isolationLevel, openCluster } from './private-cluster.ts'
+
+type Request = {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly maxBytes: number
+}
+type Answer = { readonly records: readonly KafkaRecord[]; readonly next: bigint }
+type Waiting = Request & { readonly resolve: (answer: Answer) => void; readonly reject: (error: Error) => void }
+
+const defaultMaxBytes = 512 * 1024
+const maxResponseBytes = 16 * 1024 * 1024
+
+export type FetcherOptions = {
+  readonly kafka: Kafka
+  /** How long a request waits at the broker for the first byte. */
+  readonly waitMs: number
+}
+
+/**
+ * One fetch at a time to each leader, for all the partitions asked for by then: a broker answers the requests of a
+ * connection one after another, so several long polls would wait for each other.
+ */
+export class GrouplessFetcher implements Fetcher {
+  readonly #cluster: Cluster
+  readonly #waitMs: number
+  readonly #topics = new Set<string>()
+  #connected: Promise<void> | null = null
+  #waiting: Waiting[] = []
+  #scheduled = false
+  readonly #busy = new Set<string>()
+  #closed = false
+
+  constructor({ kafka, waitMs }: FetcherOptions) {
+    this.#cluster = openCluster(kafka)
+    this.#waitMs = waitMs
+  }
+
+  read(request: {
+    readonly topic: string
+    readonly partition: number
+    readonly offset: bigint
+    readonly maxBytes?: number
+  }): Promise<Answer> {
+    if (this.#closed) return Promise.reject(new KafkaFailure('retriable', 'the fetcher is closed'))
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+    this.#waiting.push({ ...request, maxBytes: request.maxBytes ?? defaultMaxBytes, resolve, reject })
+    this.#schedule()
+    return promise
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const waiting of this.#waiting) waiting.reject(new KafkaFailure('retriable', 'the fetcher is closed'))
+    this.#waiting = []
+    await this.#cluster.disconnect()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    // After an answer every reader asks again within this turn of the loop: wait for them, then ask once.
+    setImmediate(() => {
+      this.#scheduled = false
+      void this.#dispatch()
+    })
+  }
+
+  async #dispatch(): Promise<void> {
+    const waiting = this.#waiting
+    this.#waiting = []
+    try {
+      await this.#prepare(waiting)
+      for (const [leader, requests] of this.#byLeader(waiting)) {
+        if (this.#busy.has(leader)) this.#waiting.push(...requests)
+        else void this.#fetch(leader, requests)
+      }
+    } catch (error) {
+      const failure = classify(error, 'fetch')
+      for (const request of waiting) request.reject(failure)
+    }
+  }
+
+  async #prepare(requests: readonly Waiting[]): Promise<void> {
+    this.#connected ??= this.#cluster.connect()
+    await this.#connected.catch((error: unknown) => {
+      this.#connected = null
+      throw error
+    })
+    for (const { topic } of requests) {
+      if (this.#topics.has(topic)) continue
+      await this.#cluster.addTargetTopic(topic)
+      this.#topics.add(topic)
+    }
+    await this.#cluster.refreshMetadataIfNecessary()
+  }
+
+  #byLeader(requests: readonly Waiting[]): ReadonlyMap<string, Waiting[]> {
+    const byLeader = new Map<string, Waiting[]>()
+    for (const request of requests) {
+      const [leader] = Object.keys(this.#cluster.findLeaderForPartitions(request.topic, [request.partition]))
+      if (leader === undefined) {
+        request.reject(new KafkaFailure('retriable', `${request.topic}-${request.partition} has no leader`))
+        continue
+      }
+      byLeader.set(leader, [...(byLeader.get(leader) ?? []), request])
+    }
+    return byLeader
+  }
+
+  async #fetch(leader: string, requests: readonly Waiting[]): Promise<void> {
+    this.#busy.add(leader)
+    try {
+      const broker = await this.#cluster.findBroker({ nodeId: leader })
+      const { responses } = await broker.fetch({
+        isolationLevel,
+        maxWaitTime: this.#waitMs,
+        minBytes: 1,
+        maxBytes: maxResponseBytes,
+        topics: requests.map(({ topic, partition, offset, maxBytes }) => ({
+          topic,
+          partitions: [{ partition, fetchOffset: `${offset}`, maxBytes }],
+        })),
+      })
+      const answers = new Map<string, FetchedPartition>()
+      for (const { topicName, partitions } of responses)
+        for (const data of partitions) answers.set(`${topicName}-${data.partition}`, data)
+      for (const request of requests)
+        request.resolve(answerOf(request, answers.get(`${request.topic}-${request.partition}`)))
+    } catch (error) {
+      await this.#failed(error, requests)
+    } finally {
+      this.#busy.delete(leader)
+      if (this.#waiting.length > 0) this.#schedule()
+    }
+  }
+
+  async #failed(error: unknown, requests: readonly Waiting[]): Promise<void> {
+    const failure = classify(error, 'fetch')
+    if (failure.kind === 'out-of-range') {
+      // The client names the one partition at fault; the others just ask again.
+      const { topic, partition } = error as { readonly topic?: string; readonly partition?: number }
+      for (const request of requests)
+        if (request.topic === topic && request.partition === partition) request.reject(failure)
+        else request.resolve({ records: [], next: request.offset })
+      return
+    }
+    // A leader that moved is found again by fresh metadata; when that fails too, the next request says so.
+    await this.#cluster.refreshMetadata().catch(() => {})
+    for (const request of requests) request.reject(failure)
+  }
+}
+
+const answerOf = ({ topic, offset }: Request, data: FetchedPartition | undefined): Answer => {
+  if (!data) return { records: [], next: offset }
+  const batch = new Batch(topic, `${offset}`, data)
+  const last = batch.messagesWithinOffset.at(-1)
+  return {
+    records: batch.messages.map(({ offset: at, key, value, timestamp }) => ({
+      offset: BigInt(at),
+      key,
+      value: value ?? Buffer.alloc(0),
+      timestampMs: BigInt(timestamp),
+    })),
+    next: last ? BigInt(last.offset) + 1n : offset,
+  }
+}
