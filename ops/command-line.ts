@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { KafkaFailure } from '../runtime/kafka/port.ts'
 import { exitCodes, Stop } from '../runtime/stop.ts'
 import type { CommandContext, OpsCommand } from './command.ts'
 import { commands } from './commands.ts'
@@ -40,12 +41,15 @@ export const runCommandLine = async (
   }
 }
 
-const asStop = (error: unknown): Stop =>
-  error instanceof Stop
-    ? error
-    : new Stop({
-        code: 'unexpected',
-        reason: 'failed',
-        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-        cause: error,
-      })
+const asStop = (error: unknown): Stop => {
+  if (error instanceof Stop) return error
+  if (error instanceof KafkaFailure)
+    return new Stop({
+      code: `kafka-${error.kind}`,
+      reason: 'failed',
+      message: `Kafka: ${error.message}; see that the brokers of KAFKA_BROKERS are up and right, then run it again`,
+      cause: error,
+    })
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return new Stop({ code: 'unexpected', reason: 'failed', message, cause: error })
+}

@@ -42,13 +42,9 @@ export const inspectGroups = async (kafka: KafkaPort, specs: readonly GroupSpec[
 const inspectGroup = async (kafka: KafkaPort, spec: GroupSpec, count: number | undefined): Promise<Finding> => {
   const { group, topic, partitions } = spec
   const thing = `group ${group} on ${topic}`
-  const committed = await kafka.committed({ group, topic })
+  // A topic that is gone took the offsets of its groups with it.
+  const committed = count === undefined ? new Map<number, never>() : await kafka.committed({ group, topic })
   if (committed.size === 0) return await firstOffsets(kafka, spec, thing)
-  if (count === undefined)
-    return refused(
-      thing,
-      `has offsets, but topic ${topic} does not exist: it was removed. A remade topic needs new groups: take a new stream, or remove the group with kafka-consumer-groups.sh --delete`,
-    )
   const absent = Array.from({ length: partitions }, (_, partition) => partition).filter(each => !committed.has(each))
   if (absent.length > 0)
     return refused(

@@ -92,12 +92,6 @@ describe('what is there and can not be used is named, and nothing is made', () =
     expect(message).toContain('topic demo.user.outputs message.timestamp.type is LogAppendTime, must be CreateTime')
   })
 
-  test('a group whose topic was removed', async () => {
-    await run()
-    kafka.topics.delete('demo.user.outputs')
-    expect(await refusal()).toContain('group demo.settle on demo.user.outputs has offsets, but topic')
-  })
-
   test('a group whose topic was made again: shorter, or with other records', async () => {
     await run()
     const progress = new Map([[2, { offset: 1n, metadata: 'n=1 pos=70' }]])
