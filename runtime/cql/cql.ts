@@ -6,7 +6,14 @@ import { bindParams, readValue } from './bind-params.ts'
 import { classifyCql } from './classify.ts'
 import { InFlight } from './in-flight.ts'
 import { cqlLimits } from './limits.ts'
-import { CqlFailure, type CqlParam, type CqlPort, type CqlRow, type CqlStatement, type NodeGenerations } from './port.ts'
+import {
+  CqlFailure,
+  type CqlParam,
+  type CqlPort,
+  type CqlRow,
+  type CqlStatement,
+  type NodeGenerations,
+} from './port.ts'
 import { type SizedStatement, splitBatches } from './split-batches.ts'
 
 export type CqlOptions = {
@@ -164,9 +171,7 @@ class Cql implements CqlPort {
 
   async nodeGenerations(): Promise<NodeGenerations> {
     const hosts = this.#client.hosts.values().filter(host => host.datacenter === this.#options.datacenter)
-    return new Map(
-      await Promise.all(hosts.map(async host => [host.address, await this.#generationOf(host)] as const)),
-    )
+    return new Map(await Promise.all(hosts.map(async host => [host.address, await this.#generationOf(host)] as const)))
   }
 
   async #generationOf(host: ReturnType<Client['hosts']['values']>[number]): Promise<number | null> {
@@ -191,7 +196,9 @@ class Cql implements CqlPort {
     const cql = 'SELECT name, value FROM system_views.settings WHERE name IN (?, ?)'
     const names = ['commitlog_sync', 'commitlog_sync_period']
     try {
-      const { rows } = await this.#client.execute(cql, [names], { prepare: true }).catch(() => this.#settingsOneByOne(names))
+      const { rows } = await this.#client
+        .execute(cql, [names], { prepare: true })
+        .catch(() => this.#settingsOneByOne(names))
       const value = (name: string): string | undefined =>
         rows.find(row => row['name'] === name)?.['value'] as string | undefined
       if (value('commitlog_sync') === 'batch' || value('commitlog_sync') === 'group') return 0
@@ -206,7 +213,9 @@ class Cql implements CqlPort {
   async #settingsOneByOne(names: readonly string[]): Promise<{ readonly rows: types.Row[] }> {
     const rows: types.Row[] = []
     for (const name of names)
-      rows.push(...(await this.#client.execute('SELECT name, value FROM system_views.settings WHERE name = ?', [name])).rows)
+      rows.push(
+        ...(await this.#client.execute('SELECT name, value FROM system_views.settings WHERE name = ?', [name])).rows,
+      )
     return { rows }
   }
 
