@@ -62,17 +62,17 @@ export async function startLocal(
 async function waitUntilTogether(records: readonly ServerRecord[]): Promise<void> {
   const [first] = records
   if (first === undefined || records.length < 2 || !records.every(runs)) return
-  const { title, startTimeoutMs, probeTogether } = DRIVERS[first.server]
-  const end = Date.now() + startTimeoutMs
+  const driver = DRIVERS[first.server]
+  const end = Date.now() + driver.startTimeoutMs
   for (;;) {
     try {
-      return await probeTogether?.(records)
+      return await driver.probeTogether?.(records)
     } catch (cause) {
       if (Date.now() < end) {
         await delay(POLL_MS)
         continue
       }
-      const message = `The ${records.length} nodes of ${title} have not found each other: ${(cause as Error).message}.`
+      const message = `The ${records.length} nodes of ${driver.title} have not found each other: ${(cause as Error).message}.`
       throw new SetupError(message, { exitCode: 1, cause })
     }
   }

@@ -69,7 +69,7 @@ function environmentSchema() {
     for (const variable of Object.values(ports)) numbers[variable] = whole(1, 65_535)
   }
   for (const [variable, [least, most]] of Object.entries(RANGES)) numbers[variable] = whole(least, most)
-  return z.object({ ...numbers, STACK: z.enum(['local', 'docker']).default('local') })
+  return z.object({ ...numbers, STACK: z.enum(['local', 'docker'], 'must be local or docker').default('local') })
 }
 
 /**

@@ -49,7 +49,7 @@ const stateFile = z.object({
 
 export type ServerRecord = z.infer<typeof serverRecord>
 /** Where the services find each server. */
-export type Services = Required<z.infer<typeof services>>
+export type Services = { [Name in keyof z.infer<typeof services>]-?: NonNullable<z.infer<typeof services>[Name]> }
 export type StateFile = z.infer<typeof stateFile>
 
 export function stateFilePath(dataDir: string): string {
