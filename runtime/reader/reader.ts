@@ -14,6 +14,16 @@ export interface PartitionWorker<R> {
   take(records: readonly ReadRecord<R>[]): Promise<void>
   /** The assignment is over or the service stops: finish what is under way within a bound, then resolve. */
   close(): Promise<void>
+  /**
+   * Rejects when the worker fails on its own, between two calls of `take`; never resolves. With `ReopenPartition` it is
+   * closed and another one opened from the committed offset, with anything else the service stops.
+   */
+  readonly failed?: Promise<never>
+}
+
+/** A worker's word that what it holds in memory is in doubt: throw it away and start again from the committed offset. */
+export class ReopenPartition extends Error {
+  override readonly name = 'ReopenPartition'
 }
 
 export type OpenPartition<R> = (partition: {
@@ -38,6 +48,14 @@ export type ReaderOptions<R> = {
 }
 
 const retryMs = 500
+
+type OwnedPartition = {
+  readonly partition: number
+  readonly assignment: Assignment
+  readonly membership: Membership
+  readonly fetcher: Fetcher
+  readonly signal: AbortSignal
+}
 
 type State =
   | { readonly kind: 'joining' }
@@ -129,34 +147,42 @@ export class Reader<R> {
     })
   }
 
-  async #readPartition({
-    partition,
-    assignment,
-    membership,
-    fetcher,
-    signal,
-  }: {
-    readonly partition: number
-    readonly assignment: Assignment
-    readonly membership: Membership
-    readonly fetcher: Fetcher
-    readonly signal: AbortSignal
-  }): Promise<void> {
+  async #readPartition(owned: OwnedPartition): Promise<void> {
+    const { log, clock } = this.#options
+    const { partition, signal } = owned
+    while (!signal.aborted) {
+      try {
+        await this.#readOnce(owned)
+      } catch (error) {
+        // No longer ours: the next assignment is on its way.
+        if (error instanceof KafkaFailure && error.kind === 'superseded') return
+        if (!(error instanceof ReopenPartition)) throw error
+        log.warn({ partition, reason: error.message }, 'starting again from the committed offset')
+        await clock.sleep(retryMs, signal)
+      }
+    }
+  }
+
+  /** One life of a worker: until the assignment is over, or it can't go on. */
+  async #readOnce({ partition, assignment, membership, fetcher, signal: owned }: OwnedPartition): Promise<void> {
     const start = await this.#start(partition)
-    if (signal.aborted) return
+    if (owned.aborted) return
+    const life = new AbortController()
+    const signal = AbortSignal.any([owned, life.signal])
     const worker = await this.#options.open({
       partition,
       start,
       signal,
       commit: progress => membership.commit(assignment, partition, toCommitted(progress)),
     })
+    const following = this.#follow({ partition, start, worker, fetcher, signal })
     try {
-      await this.#follow({ partition, start, worker, fetcher, signal })
-    } catch (error) {
-      if (error instanceof KafkaFailure && error.kind === 'superseded') return
-      throw error
+      await (worker.failed ? Promise.race([following, worker.failed]) : following)
     } finally {
+      life.abort()
       await worker.close()
+      // A fetch under way ends within its own wait; it must not hand its records to a worker that is closed.
+      await following.catch(() => {})
     }
   }
 
