@@ -1,0 +1,13 @@
+import type { BridgeFrame } from '../schemas/frames.ts'
+
+/** The engine, as the bridge sees it: what is live, what is asked for again, and what is told back. */
+export interface EngineLink {
+  /** The next message of either socket, as its frames; undefined once closed. Not asking is the backpressure. */
+  receive(source: 'live' | 'replay'): Promise<readonly Buffer[] | undefined>
+  /** Rejects when the engine can't be told within the link's send timeout. */
+  send(frame: BridgeFrame): Promise<void>
+  close(): void
+}
+
+/** Opens both sockets; the active bridge alone holds them. */
+export type OpenEngineLink = () => Promise<EngineLink>

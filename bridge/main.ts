@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { openKafka } from '../runtime/kafka/kafka.ts'
+import { namesOf } from '../runtime/names.ts'
+import { runService } from '../runtime/service.ts'
+import { kafkaSettings, setting, settingsProblem } from '../runtime/settings.ts'
+import { Bridge } from './bridge.ts'
+import { limits } from './limits.ts'
+import { zeroMqLink } from './zeromq.ts'
+
+const curveKey = z.string().default('')
+
+const settings = {
+  ...kafkaSettings,
+  ENGINE_LIVE: setting.text,
+  ENGINE_REPLAY: setting.text,
+  ENGINE_SERVER_KEY: curveKey,
+  ENGINE_PUBLIC_KEY: curveKey,
+  ENGINE_SECRET_KEY: curveKey,
+  ENGINE_PLAIN: z.enum(['refused', 'allowed']).default('refused'),
+  TICK_MS: z
+    .string()
+    .default('60000')
+    .pipe(setting.integer({ min: 50, max: 3_600_000 })),
+  BATCH_BYTES: z
+    .string()
+    .default('6291456')
+    .pipe(setting.integer({ min: 65_536, max: 64 * 1024 * 1024 })),
+  MAX_OUTPUT_BYTES: z
+    .string()
+    .default('4194304')
+    .pipe(setting.integer({ min: 1024, max: 64 * 1024 * 1024 })),
+}
+
+type Curve = { readonly engineKey: string; readonly publicKey: string; readonly secretKey: string }
+
+const curveOf = (engineKey: string, publicKey: string, secretKey: string): Curve | null => {
+  const given = [engineKey, publicKey, secretKey].filter(key => key !== '').length
+  if (given === 0) return null
+  if (given < 3)
+    throw settingsProblem([
+      'ENGINE_SERVER_KEY, ENGINE_PUBLIC_KEY and ENGINE_SECRET_KEY must be set together or not at all',
+    ])
+  return { engineKey, publicKey, secretKey }
+}
+
+await runService({
+  name: 'bridge',
+  settings,
+  start: async (given, { log, metrics, clock }) => {
+    const names = namesOf(given.STREAM)
+    if (given.MAX_OUTPUT_BYTES + limits.recordOverheadBytes > given.BATCH_BYTES)
+      throw settingsProblem([
+        `MAX_OUTPUT_BYTES=${given.MAX_OUTPUT_BYTES} must be below BATCH_BYTES=${given.BATCH_BYTES}`,
+      ])
+    const openEngineLink = zeroMqLink({
+      live: given.ENGINE_LIVE,
+      replay: given.ENGINE_REPLAY,
+      highWaterMark: 10_000,
+      maxMessageBytes: given.MAX_OUTPUT_BYTES + limits.recordOverheadBytes,
+      sendTimeoutMs: 1000,
+      curve: curveOf(given.ENGINE_SERVER_KEY, given.ENGINE_PUBLIC_KEY, given.ENGINE_SECRET_KEY),
+      plainBeyondLoopback: given.ENGINE_PLAIN,
+    })
+    const kafka = openKafka({
+      brokers: given.KAFKA_BROKERS,
+      clientId: `${names.stream}-bridge`,
+      log,
+      sessionTimeoutMs: given.KAFKA_SESSION_TIMEOUT_MS,
+      heartbeatIntervalMs: given.KAFKA_HEARTBEAT_INTERVAL_MS,
+    })
+    const service = new Bridge(
+      { names, tickMs: given.TICK_MS, batchBytes: given.BATCH_BYTES, maxOutputBytes: given.MAX_OUTPUT_BYTES },
+      { kafka, openEngineLink, clock, log, metrics },
+    )
+    return { service, close: () => kafka.close() }
+  },
+})

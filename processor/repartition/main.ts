@@ -1,0 +1,42 @@
+import { z } from 'zod'
+import { openKafka } from '../../runtime/kafka/kafka.ts'
+import { namesOf } from '../../runtime/names.ts'
+import { runService } from '../../runtime/service.ts'
+import { kafkaSettings, setting } from '../../runtime/settings.ts'
+import { Repartition } from './repartition.ts'
+
+await runService({
+  name: 'repartition',
+  settings: {
+    ...kafkaSettings,
+    PARTITIONS: setting.integer({ min: 1, max: 1024 }),
+    BARRIER_INTERVAL_MS: z
+      .string()
+      .default('1000')
+      .pipe(setting.integer({ min: 10, max: 1000 })),
+    BARRIER_OUTPUTS: z
+      .string()
+      .default('10000')
+      .pipe(setting.integer({ min: 1, max: 10_000 })),
+  },
+  start: async (given, { log, metrics, clock }) => {
+    const names = namesOf(given.STREAM)
+    const kafka = openKafka({
+      brokers: given.KAFKA_BROKERS,
+      clientId: `${names.stream}-repartition`,
+      log,
+      sessionTimeoutMs: given.KAFKA_SESSION_TIMEOUT_MS,
+      heartbeatIntervalMs: given.KAFKA_HEARTBEAT_INTERVAL_MS,
+    })
+    const service = new Repartition(
+      {
+        names,
+        partitions: given.PARTITIONS,
+        barrierIntervalMs: given.BARRIER_INTERVAL_MS,
+        barrierOutputs: given.BARRIER_OUTPUTS,
+      },
+      { kafka, clock, log, metrics },
+    )
+    return { service, close: () => kafka.close() }
+  },
+})
