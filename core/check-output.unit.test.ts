@@ -187,6 +187,47 @@ test('fees may be netted into one change per asset, in another asset, or be a re
   expect(checkOutput(inOther)).toBeNull()
 })
 
+test('four assets are the most that a trade touches', () => {
+  const [fees, more] = [assetId(5), assetId(6)]
+  const withFeesIn = (sellFeeAsset: typeof fees, extra: BalanceChange[]): EngineOutput => ({
+    ...output,
+    trades: [{ ...trade, buyFee: amount(4n), buyFeeAsset: fees, sellFee: amount(9n), sellFeeAsset }],
+    changes: [
+      ...output.changes
+        .filter(each => each.reason !== 'Fee')
+        .map(each => {
+          if (each.reason !== 'Trade' || each.deltaAvailable <= 0n) return each
+          return { ...each, deltaAvailable: each.asset === base ? trade.quantity : trade.quote }
+        }),
+      { ...deposit, user: trade.buyer, asset: fees, deltaAvailable: amount(-4n), reason: 'Trade', ref: trade.trade },
+      { ...deposit, user: house, asset: fees, deltaAvailable: amount(4n), reason: 'Fee', ref: trade.trade },
+      {
+        ...deposit,
+        user: trade.seller,
+        asset: sellFeeAsset,
+        deltaAvailable: amount(-9n),
+        reason: 'Trade',
+        ref: trade.trade,
+      },
+      { ...deposit, user: house, asset: sellFeeAsset, deltaAvailable: amount(9n), reason: 'Fee', ref: trade.trade },
+      ...extra,
+    ],
+  })
+  expect(checkOutput(withFeesIn(more, []))).toBeNull()
+  const fifth = [1n, -1n].map(
+    by =>
+      ({
+        ...deposit,
+        user: trade.buyer,
+        asset: assetId(7),
+        deltaAvailable: amount(by),
+        reason: 'Trade',
+        ref: 1n,
+      }) as const,
+  )
+  expect(checkOutput(withFeesIn(more, fifth))).toMatchObject({ kind: 'SidesUnequal' })
+})
+
 test('two users that receive fees, or a fee of no trade, are refused', () => {
   const two = mapChanges(each => (each.reason === 'Fee' && each.asset === quote ? { ...each, user: userId(4n) } : each))
   expect(checkOutput(two)).toMatchObject({ kind: 'SeveralHouses', users: [house, 4n] })

@@ -173,6 +173,11 @@ test('changes of one asset in one record follow each other, and the cell takes t
   })
 })
 
+test('a balance may fall to nothing', () => {
+  const all = change({ version: version(2n), deltaAvailable: amount(-10n), available: amount(0n) })
+  expect(foldChanges(() => cell(10n, 0n, 1n), record(all))).toMatchObject({ kind: 'applied', applied: 1 })
+})
+
 test('what was applied before counts as already and leaves no cell', () => {
   const result = foldChanges(() => cell(10n, 0n, 1n), record(change({})))
   expect(result).toEqual({ kind: 'applied', applied: 0, already: 1, cells: new Map() })

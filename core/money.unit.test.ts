@@ -29,7 +29,7 @@ test('add and subtract are exact inside int64 and refused outside', () => {
   expect(() => add(maxAmount, amount(1n))).toThrow(
     '9223372036854775807 + 1 = 9223372036854775808, which does not fit an int64 amount',
   )
-  expect(() => subtract(minAmount, amount(1n))).toThrow(MoneyOverflow)
+  expect(() => subtract(minAmount, amount(1n))).toThrow('-9223372036854775808 - 1 = -9223372036854775809')
 })
 
 test('mulDiv is exact over a wide product, and refuses a remainder', () => {
@@ -40,6 +40,7 @@ test('mulDiv is exact over a wide product, and refuses a remainder', () => {
 })
 
 test('sums over users hold 38 digits and no more', () => {
+  expect(maxSum.toString()).toBe('9'.repeat(38))
   expect(addToSum(maxSum - 1n, 1n)).toBe(maxSum)
   expect(() => addToSum(maxSum, 1n)).toThrow(MoneyOverflow)
   expect(() => addToSum(-maxSum, -1n)).toThrow(MoneyOverflow)

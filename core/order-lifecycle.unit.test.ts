@@ -58,6 +58,10 @@ describe('one update', () => {
     expect(followOrder(undefined, update)).toMatchObject({ kind: 'Inconsistent' })
   })
 
+  test('the smallest order is one unit at price 1', () => {
+    expect(checkOrder({ ...order('New', 0n, 1n), price: price(1n) })).toBeNull()
+  })
+
   test('a rejected order may have been anything', () => {
     expect(checkOrder({ ...order('Rejected', 0n, -5n), price: price(-1n) })).toBeNull()
   })

@@ -27,6 +27,7 @@ describe('reference data', () => {
       assets: [{ ...btc, name: 'XBT' }, usdt, eth],
     }
     expect(extendReference(null, reference)).toEqual({ kind: 'extended', reference })
+    expect(extendReference(null, withAsset({ decimals: 36 })).kind).toBe('extended')
     expect(extendReference(reference, more)).toEqual({ kind: 'extended', reference: more })
   })
 

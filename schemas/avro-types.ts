@@ -54,6 +54,11 @@ export const schemaIds: Readonly<Record<string, number>> = JSON.parse(
   readFileSync(new URL('./ids.json', import.meta.url), 'utf8'),
 )
 
+/** The schemas as they stand in `avro/`, in the order of their references. */
+export const schemaSources: readonly unknown[] = ['engine-output', 'common', 'log-records', 'user-records'].flatMap(
+  file => read(file),
+)
+
 type WrapLongs = (schema: unknown, options: avro.ForSchemaOptions) => avro.Type | undefined
 const typeHook: WrapLongs = schema => {
   const type = typeof schema === 'string' ? schema : (schema as { type?: unknown }).type
@@ -68,8 +73,7 @@ const parse = (): ReadonlyMap<string, avro.Type> => {
     logicalTypes: { u64: U64Type, decimal: DecimalType },
     omitRecordMethods: true,
   } as unknown as avro.ForSchemaOptions
-  const schemas = ['engine-output', 'common', 'log-records', 'user-records'].flatMap(file => read(file))
-  for (const schema of schemas) avro.Type.forSchema(schema as avro.Schema, options)
+  for (const schema of schemaSources) avro.Type.forSchema(schema as avro.Schema, options)
   return new Map(
     Object.keys(schemaIds).map(name => {
       const type = registry[name]

@@ -1,16 +1,21 @@
 import type avro from 'avsc'
 import type { EngineOutput, EnginePosition, LogRecord, UserRecord } from '../core/events.ts'
 import type { Pos } from '../core/ids.ts'
+import { type Reader, readerOf } from './avro-reader.ts'
 import { schemaIds, typeNamed, types } from './avro-types.ts'
+import { DecodeError } from './decode-error.ts'
 
-/** Bytes that are not what they should be: which schema was expected, and what was found. */
-export class DecodeError extends Error {
-  override readonly name = 'DecodeError'
-  readonly code = 'undecodable'
+export { DecodeError }
+
+/** A value outside its schema: which record, which field, which value. A bug of whoever made the record. */
+export class EncodeError extends Error {
+  override readonly name = 'EncodeError'
+  readonly code = 'unencodable'
 }
 
 const headerBytes = 5
 const engineOutput = typeNamed('settle.EngineOutput')
+const readEngineOutput = readerOf(engineOutput)
 const enginePosition = typeOfField('settle.log.Output', 'at')
 
 function typeOfField(recordName: string, field: string): avro.Type {
@@ -26,61 +31,83 @@ const frameHeader = (id: number): Buffer => {
   return header
 }
 
-type Family = { readonly byId: ReadonlyMap<number, readonly [string, avro.Type]>; readonly byKind: Framed }
-type Framed = ReadonlyMap<string, readonly [Buffer, avro.Type]>
+type Schema = { readonly kind: string; readonly framing: Buffer; readonly type: avro.Type; readonly read: Reader }
+type Family = { readonly byId: ReadonlyMap<number, Schema>; readonly byKind: ReadonlyMap<string, Schema> }
 
 const family = (prefix: string): Family => {
   const names = [...types.keys()].filter(name => name.startsWith(prefix))
   const idOf = (name: string): number => schemaIds[name] as number
-  return {
-    byId: new Map(names.map(name => [idOf(name), [name.slice(prefix.length), typeNamed(name)]])),
-    byKind: new Map(names.map(name => [name.slice(prefix.length), [frameHeader(idOf(name)), typeNamed(name)]])),
-  }
+  const schemas = names.map((name): [number, Schema] => {
+    const type = typeNamed(name)
+    return [
+      idOf(name),
+      { kind: name.slice(prefix.length), framing: frameHeader(idOf(name)), type, read: readerOf(type) },
+    ]
+  })
+  return { byId: new Map(schemas), byKind: new Map(schemas.map(([, schema]) => [schema.kind, schema])) }
 }
 const log = family('settle.log.')
 const user = family('settle.user.')
 
-const encode = ({ byKind }: Family, record: { readonly kind: string }): Buffer => {
-  const framed = byKind.get(record.kind)
-  if (!framed) throw new Error(`no schema for a record of kind ${record.kind}`)
-  return Buffer.concat([framed[0], framed[1].toBuffer(record)])
+const encode = ({ byKind }: Family, record: { readonly kind: string }, what: string): Buffer => {
+  const schema = byKind.get(record.kind)
+  if (!schema) throw new EncodeError(`${what}: no schema for kind ${record.kind}`)
+  return Buffer.concat([schema.framing, toBytes(schema.type, record, `${what} ${record.kind}`)])
 }
 
 const decode = ({ byId }: Family, bytes: Buffer, what: string): unknown => {
   if (bytes.length < headerBytes || bytes[0] !== 0)
     throw new DecodeError(`${what}: ${bytes.length} bytes that do not begin with byte 0 and a schema id`)
   const id = bytes.readInt32BE(1)
-  const entry = byId.get(id)
-  if (!entry) throw new DecodeError(`${what}: schema id ${id} is not one of ${[...byId.keys()].join(', ')}`)
-  return Object.assign(fromBytes(entry[1], bytes.subarray(headerBytes), `${what} ${entry[0]}`), { kind: entry[0] })
+  const schema = byId.get(id)
+  if (!schema) throw new DecodeError(`${what}: schema id ${id} is not one of ${[...byId.keys()].join(', ')}`)
+  return Object.assign(schema.read(bytes.subarray(headerBytes), `${what} ${schema.kind}`) as object, {
+    kind: schema.kind,
+  })
 }
 
-const fromBytes = (type: avro.Type, bytes: Buffer, what: string): object => {
+const toBytes = (type: avro.Type, value: unknown, what: string): Buffer => {
   try {
-    return type.fromBuffer(bytes)
+    return type.toBuffer(value)
   } catch (cause) {
-    throw new DecodeError(`${what}: ${bytes.length} bytes do not decode as ${type.name ?? 'their schema'}`, { cause })
+    throw new EncodeError(`${what}: ${firstMisfit(type, value) ?? (cause as Error).message}`, { cause })
   }
 }
 
-/** A record of `engine.outputs` in the Confluent framing. Throws on a value outside its schema. */
-export const encodeLogRecord = (record: LogRecord): Buffer => encode(log, record)
+const firstMisfit = (type: avro.Type, value: unknown): string | undefined => {
+  let found: string | undefined
+  const errorHook = (path: readonly string[], at: unknown, expected: avro.Type): void => {
+    found ??= `${path.join('.')} is ${shown(at)}, which is no ${expected.typeName.replace(/^\w+:/, '')}`
+  }
+  type.isValid(value, { errorHook })
+  return found
+}
+
+const shown = (value: unknown): string => {
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 100))
+  if (Buffer.isBuffer(value)) return `${value.length} bytes`
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}
+
+/** A record of `engine.outputs` in the Confluent framing. @throws EncodeError */
+export const encodeLogRecord = (record: LogRecord): Buffer => encode(log, record, 'engine.outputs record')
 
 /** @throws DecodeError */
 export const decodeLogRecord = (bytes: Buffer): LogRecord => decode(log, bytes, 'engine.outputs record') as LogRecord
 
-/** A record of `user.outputs` in the Confluent framing. Throws on a value outside its schema. */
-export const encodeUserRecord = (record: UserRecord): Buffer => encode(user, record)
+/** A record of `user.outputs` in the Confluent framing. @throws EncodeError */
+export const encodeUserRecord = (record: UserRecord): Buffer => encode(user, record, 'user.outputs record')
 
 /** @throws DecodeError */
 export const decodeUserRecord = (bytes: Buffer): UserRecord => decode(user, bytes, 'user.outputs record') as UserRecord
 
-/** The payload of an `OUT` frame: plain Avro, no framing. */
-export const encodeEngineOutput = (output: EngineOutput): Buffer => engineOutput.toBuffer(output)
+/** The payload of an `OUT` frame: plain Avro, no framing. @throws EncodeError */
+export const encodeEngineOutput = (output: EngineOutput): Buffer => toBytes(engineOutput, output, 'engine payload')
 
 /** @throws DecodeError */
 export const decodeEngineOutput = (payload: Buffer): EngineOutput =>
-  fromBytes(engineOutput, payload, 'engine payload') as EngineOutput
+  readEngineOutput(payload, 'engine payload') as EngineOutput
 
 /**
  * An `Output` or `Reference` record around a payload that is already encoded: the engine's bytes stand in the log
@@ -90,16 +117,20 @@ export const encodeLogOutput = (
   kind: 'Output' | 'Reference',
   { pos, at, payload }: { readonly pos: Pos; readonly at: EnginePosition; readonly payload: Buffer },
 ): Buffer => {
-  const framed = log.byKind.get(kind) as readonly [Buffer, avro.Type]
-  return Buffer.concat([framed[0], long.toBuffer(pos), enginePosition.toBuffer(at), payload])
+  const { framing } = log.byKind.get(kind) as Schema
+  return Buffer.concat([framing, long.toBuffer(pos), enginePosition.toBuffer(at), payload])
 }
 const long = typeOfField('settle.log.Output', 'pos')
 
-/** The engine's payload inside an encoded `Output` or `Reference` record. */
+/** The engine's payload inside an encoded `Output` or `Reference` record. @throws DecodeError for any other record */
 export const payloadOf = (bytes: Buffer): Buffer => {
-  const head = bytes.subarray(headerBytes)
-  const afterPos = (long as unknown as Skipping).decode(head, 0).offset
-  return head.subarray(afterPos + enginePositionBytes)
+  const kind = bytes.length < headerBytes || bytes[0] !== 0 ? undefined : log.byId.get(bytes.readInt32BE(1))?.kind
+  if (kind !== 'Output' && kind !== 'Reference')
+    throw new DecodeError(`a record of kind ${kind ?? 'unknown'} holds no engine payload; Output and Reference do`)
+  let at = headerBytes
+  while ((bytes[at] ?? 0) >= 0x80) at++
+  const start = at + 1 + enginePositionBytes
+  if (start > bytes.length) throw new DecodeError(`a record of kind ${kind} is cut off after ${bytes.length} bytes`)
+  return bytes.subarray(start)
 }
-type Skipping = { decode(buffer: Buffer, offset: number): { value: unknown; offset: number } }
 const enginePositionBytes = 8 + 8 + 8 + 32

@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer'
 import type { EnginePosition, Session } from '../core/events.ts'
-import { DecodeError } from './codec.ts'
+import { EncodeError } from './codec.ts'
+import { DecodeError } from './decode-error.ts'
 
 /** From the engine, over the live socket and in answer to REPLAY. `docs/protocol.md` shows each byte. */
 export type EngineFrame =
@@ -25,19 +27,38 @@ export type BridgeFrame =
 export const headerBytes = 56
 const u64 = (...values: readonly bigint[]): Buffer => {
   const buffer = Buffer.alloc(8 * values.length)
-  values.forEach((value, i) => buffer.writeBigUInt64BE(value, 8 * i))
+  values.forEach((value, i) => {
+    if (value !== BigInt.asUintN(64, value)) throw new EncodeError(`${value} is not a u64`)
+    buffer.writeBigUInt64BE(value, 8 * i)
+  })
   return buffer
 }
-const header = ({ epoch, random, seq, chain }: EnginePosition): Buffer =>
-  Buffer.concat([u64(epoch, random, seq), chain])
+const header = ({ epoch, random, seq, chain }: EnginePosition): Buffer => {
+  begun({ epoch, random })
+  if (chain.length !== 32) throw new EncodeError(`a chain of ${chain.length} bytes; SHA-256 has 32`)
+  return Buffer.concat([u64(epoch, random, seq), chain])
+}
 const empty = Buffer.alloc(0)
+/** How "no session" is written, which is why epochs begin at 1. */
 const noSession: Session = { epoch: 0n, random: 0n }
+const begun = (session: Session): Session => {
+  if (session.epoch === 0n) throw new EncodeError('a session of epoch 0; epochs begin at 1')
+  return session
+}
+const readSession = (bytes: Buffer, at: number, what: string): Session | null => {
+  const session = { epoch: bytes.readBigUInt64BE(at), random: bytes.readBigUInt64BE(at + 8) }
+  if (session.epoch > 0n) return session
+  expect(session.random === 0n, `${what}: epoch 0 with random ${session.random}; no session is written as two zeros`)
+  return null
+}
+/** A stream's name is a word of topic names, which end at 249 bytes. */
+const maxStreamBytes = 200
 const kindBytes = new Map<string, Buffer>(
   ['OUT', 'HBT', 'EOS', 'END', 'TRIMMED', 'REPLAY', 'ACK'].map(kind => [kind, Buffer.from(kind, 'ascii')]),
 )
 const kindFrame = (kind: EngineFrame['kind'] | BridgeFrame['kind']): Buffer => kindBytes.get(kind) as Buffer
 
-/** The three ZeroMQ frames `[kind, header, payload]` of a message from the engine. */
+/** The three ZeroMQ frames `[kind, header, payload]` of a message from the engine. @throws EncodeError */
 export const encodeEngineFrame = (frame: EngineFrame): [Buffer, Buffer, Buffer] => [
   kindFrame(frame.kind),
   header(frame.at),
@@ -49,12 +70,13 @@ const enginePayload = (frame: EngineFrame): Buffer => {
     case 'OUT':
       return frame.payload
     case 'HBT': {
+      if (frame.clockUs !== BigInt.asIntN(64, frame.clockUs)) throw new EncodeError(`${frame.clockUs} is not an int64`)
       const clock = Buffer.alloc(8)
       clock.writeBigInt64BE(frame.clockUs)
       return clock
     }
     case 'END': {
-      const next = frame.next ?? noSession
+      const next = frame.next ? begun(frame.next) : noSession
       return Buffer.concat([Buffer.from([frame.over ? 1 : 0]), u64(next.epoch, next.random)])
     }
     case 'EOS':
@@ -70,7 +92,7 @@ const expect = (ok: boolean, what: string): void => {
 /** @throws DecodeError when frames are missing, cut short, too long or of no known kind. */
 export const decodeEngineFrame = (frames: readonly Buffer[]): EngineFrame => {
   const [kind, head, payload] = three(frames)
-  const name = kind.toString('ascii')
+  const name = kind.toString('latin1')
   expect(head.length === headerBytes, `${printable(name)} frame: header of ${head.length} bytes, not ${headerBytes}`)
   const at: EnginePosition = {
     epoch: head.readBigUInt64BE(0),
@@ -78,6 +100,7 @@ export const decodeEngineFrame = (frames: readonly Buffer[]): EngineFrame => {
     seq: head.readBigUInt64BE(16),
     chain: head.subarray(24),
   }
+  expect(at.epoch > 0n, `${printable(name)} frame: a session of epoch 0; epochs begin at 1`)
   const length = (bytes: number): void =>
     expect(payload.length === bytes, `${name} frame: payload of ${payload.length} bytes, not ${bytes}`)
   switch (name) {
@@ -92,8 +115,11 @@ export const decodeEngineFrame = (frames: readonly Buffer[]): EngineFrame => {
       return { kind: 'EOS', at }
     case 'END': {
       length(17)
-      const next = { epoch: payload.readBigUInt64BE(1), random: payload.readBigUInt64BE(9) }
-      return { kind: 'END', at, over: payload[0] === 1, next: next.epoch === 0n ? null : next }
+      const [over] = payload
+      expect(over === 0 || over === 1, `END frame: over is ${over}; it is 0 or 1`)
+      const next = readSession(payload, 1, 'END frame')
+      expect(over === 1 || !next, 'END frame: a session that is not over has none after it')
+      return { kind: 'END', at, over: over === 1, next }
     }
     case 'TRIMMED':
       length(0)
@@ -103,38 +129,42 @@ export const decodeEngineFrame = (frames: readonly Buffer[]): EngineFrame => {
   }
 }
 
-/** The three ZeroMQ frames `[kind, header, payload]` of a message from the bridge. */
+/** The three ZeroMQ frames `[kind, header, payload]` of a message from the bridge. @throws EncodeError */
 export const encodeBridgeFrame = (frame: BridgeFrame): [Buffer, Buffer, Buffer] => {
   switch (frame.kind) {
     case 'REPLAY': {
-      const { epoch, random } = frame.session ?? noSession
+      const { epoch, random } = frame.session ? begun(frame.session) : noSession
       return [kindFrame('REPLAY'), u64(epoch, random, frame.from, frame.to), empty]
     }
-    case 'ACK':
-      return [
-        kindFrame('ACK'),
-        u64(frame.session.epoch, frame.session.random, frame.seq),
-        Buffer.from(frame.stream, 'utf8'),
-      ]
+    case 'ACK': {
+      const { epoch, random } = begun(frame.session)
+      const stream = Buffer.from(frame.stream, 'utf8')
+      if (stream.length === 0 || stream.length > maxStreamBytes)
+        throw new EncodeError(`a stream's name of ${stream.length} bytes; it has 1 to ${maxStreamBytes}`)
+      return [kindFrame('ACK'), u64(epoch, random, frame.seq), stream]
+    }
   }
 }
 
 /** @throws DecodeError when frames are missing, cut short, too long or of no known kind. */
 export const decodeBridgeFrame = (frames: readonly Buffer[]): BridgeFrame => {
   const [kind, head, payload] = three(frames)
-  const name = kind.toString('ascii')
+  const name = kind.toString('latin1')
   const length = (bytes: number): void =>
     expect(head.length === bytes, `${name} frame: header of ${head.length} bytes, not ${bytes}`)
   switch (name) {
     case 'REPLAY': {
       length(32)
-      const session = { epoch: head.readBigUInt64BE(0), random: head.readBigUInt64BE(8) }
+      expect(payload.length === 0, `REPLAY frame: payload of ${payload.length} bytes, not 0`)
       const [from, to] = [head.readBigUInt64BE(16), head.readBigUInt64BE(24)]
-      return { kind: 'REPLAY', session: session.epoch === 0n ? null : session, from, to }
+      return { kind: 'REPLAY', session: readSession(head, 0, 'REPLAY frame'), from, to }
     }
     case 'ACK': {
       length(24)
-      const session = { epoch: head.readBigUInt64BE(0), random: head.readBigUInt64BE(8) }
+      const session = readSession(head, 0, 'ACK frame')
+      if (!session) throw new DecodeError('ACK frame: a session of epoch 0; epochs begin at 1')
+      const named = payload.length > 0 && payload.length <= maxStreamBytes && isUtf8(payload)
+      expect(named, `ACK frame: a stream's name is 1 to ${maxStreamBytes} bytes of UTF-8, not ${payload.length} bytes`)
       return { kind: 'ACK', stream: payload.toString('utf8'), session, seq: head.readBigUInt64BE(16) }
     }
     default:

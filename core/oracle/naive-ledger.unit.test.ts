@@ -55,6 +55,15 @@ describe('what it adds up', () => {
     )
   })
 
+  test('may be nothing, and is no problem then', () => {
+    const exchange = new TinyExchange()
+    const amounts = { user: 1, asset: 1, amount: 100 } as const
+    const all = (['deposit', 'withdraw'] as const).map(kind => exchange.take({ kind, ...amounts }))
+    const ledger = ledgerOf(asLog(all))
+    expect(ledger.problems()).toEqual([])
+    expect(ledger.balanceAt(alice, base, version(2n))).toEqual({ available: 0n, frozen: 0n, version: 2n })
+  })
+
   test('hands out every row once, with its place', () => {
     const rows: string[] = []
     const tell = (name: string) => (_: unknown, place: { pos: bigint; index: number }) =>
@@ -222,6 +231,16 @@ describe('what it reports', () => {
         expect(ledgerOf(asLog(broken)).problems()).not.toEqual([])
       }),
     )
+  })
+
+  test('money from nowhere in an asset that nobody deposited', () => {
+    const fee: BalanceChange = {
+      ...((outputs()[0] as EngineOutput).changes[0] as BalanceChange),
+      asset: assetId(5),
+      reason: 'Fee',
+    }
+    const problems = ledgerOf(edited(1, output => ({ changes: [...output.changes, fee] }))).problems()
+    expect(problems).toEqual(['asset 5: postings sum to 1000, deposits and withdrawals to 0'])
   })
 
   test('is bounded: the first problems in words, the others by number', () => {

@@ -1,0 +1,171 @@
+import { isUtf8 } from 'node:buffer'
+import type avro from 'avsc'
+import { DecodeError } from './decode-error.ts'
+
+type Cursor = { readonly bytes: Buffer; at: number }
+type Read = (cursor: Cursor) => unknown
+
+/** Decodes one value from the whole of `bytes`. @throws DecodeError, and nothing else */
+export type Reader = (bytes: Buffer, what: string) => unknown
+
+/**
+ * A reader of what an untrusted peer may send. avsc's own takes what it finds: an array's count is allocated before
+ * a single item is seen (six bytes ask for gigabytes), a long beyond 64 bits wraps, an int beyond 32 stays. This one
+ * refuses each of them, and reads longs as bigint several times faster. Writing stays avsc's.
+ * @throws Error when a schema uses a type that no pinned schema uses yet
+ */
+export const readerOf = (type: avro.Type): Reader => {
+  const read = compile(type)
+  return (bytes, what) => {
+    const cursor: Cursor = { bytes, at: 0 }
+    try {
+      const value = read(cursor)
+      if (cursor.at === bytes.length) return value
+      throw new Malformed(`${bytes.length - cursor.at} bytes follow its end`)
+    } catch (cause) {
+      if (!(cause instanceof Malformed)) throw cause
+      const where = `at byte ${cursor.at} of ${bytes.length}`
+      throw new DecodeError(`${what}: not a ${type.name ?? type.typeName}: ${where}, ${cause.message}`, { cause })
+    }
+  }
+}
+
+class Malformed extends Error {}
+
+const compile = (type: avro.Type): Read => {
+  switch (type.typeName) {
+    case 'null':
+      return () => null
+    case 'int':
+      return readInt
+    case 'abstract:long':
+      return readLong
+    case 'string':
+      return readString
+    case 'fixed':
+      return readFixed((type as avro.types.FixedType).size)
+    case 'logical:u64':
+      return cursor => take(cursor, 8).readBigUInt64BE()
+    case 'logical:decimal':
+      return readDecimal
+    case 'enum':
+      return readEnum((type as avro.types.EnumType).symbols)
+    case 'union:unwrapped':
+      return readUnion((type as avro.types.UnwrappedUnionType).types.map(compile))
+    case 'array':
+      return readArray(compile((type as avro.types.ArrayType).itemsType))
+    case 'record':
+      return readRecord((type as avro.types.RecordType).fields)
+    default:
+      throw new Error(`no reader for Avro type ${type.typeName}; add one to schemas/avro-reader.ts`)
+  }
+}
+
+const take = (cursor: Cursor, length: number): Buffer => {
+  const end = cursor.at + length
+  if (end > cursor.bytes.length)
+    throw new Malformed(`${length} bytes are wanted, ${cursor.bytes.length - cursor.at} are left`)
+  const found = cursor.bytes.subarray(cursor.at, end)
+  cursor.at = end
+  return found
+}
+
+const takeByte = (cursor: Cursor): number => {
+  const byte = cursor.bytes[cursor.at]
+  if (byte === undefined) throw new Malformed('it is cut off')
+  cursor.at++
+  return byte
+}
+
+/** Up to 49 bits are exact in a number and read without a bigint per byte; wider ones go on as bigint. */
+const readLong = (cursor: Cursor): bigint => {
+  let low = 0
+  let scale = 1
+  for (let i = 0; i < 7; i++) {
+    const byte = takeByte(cursor)
+    low += (byte & 0x7f) * scale
+    if (byte < 0x80) return BigInt(low % 2 === 0 ? low / 2 : -(low + 1) / 2)
+    scale *= 128
+  }
+  let zigzag = BigInt(low)
+  for (let shift = 49n; ; shift += 7n) {
+    const byte = takeByte(cursor)
+    if (shift === 63n && byte > 1) throw new Malformed('a long is wider than 64 bits')
+    zigzag |= BigInt(byte & 0x7f) << shift
+    if (byte < 0x80) return (zigzag >> 1n) ^ -(zigzag & 1n)
+  }
+}
+
+const readInt = (cursor: Cursor): number => {
+  const value = readLong(cursor)
+  if (value !== BigInt.asIntN(32, value)) throw new Malformed(`${value} is not an int of 32 bits`)
+  return Number(value)
+}
+
+/** A length or count: never negative, never more than there are bytes left (an item takes at least one). */
+const bounded = (cursor: Cursor, value: bigint, what: string): number => {
+  const left = cursor.bytes.length - cursor.at
+  if (value < 0n || value > BigInt(left)) throw new Malformed(`${value} ${what} in ${left} bytes`)
+  return Number(value)
+}
+
+const readString = (cursor: Cursor): string => {
+  const text = take(cursor, bounded(cursor, readLong(cursor), 'bytes of text'))
+  if (!isUtf8(text)) throw new Malformed('a string is not UTF-8')
+  return text.toString('utf8')
+}
+
+/** Copied, so that a value kept for long does not keep the whole message. */
+const readFixed =
+  (size: number): Read =>
+  cursor =>
+    Buffer.from(take(cursor, size))
+
+const decimalLimit = 10n ** 38n
+const readDecimal = (cursor: Cursor): bigint => {
+  const bytes = take(cursor, bounded(cursor, readLong(cursor), 'bytes of decimal'))
+  if (bytes.length === 0 || bytes.length > 16) throw new Malformed(`a decimal of 38 digits in ${bytes.length} bytes`)
+  const value = BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`))
+  if (value <= -decimalLimit || value >= decimalLimit) throw new Malformed(`${value} has more than 38 digits`)
+  return value
+}
+
+const choose = <T>(cursor: Cursor, choices: readonly T[], what: string): T => {
+  const index = readLong(cursor)
+  const found = index < 0n || index >= choices.length ? undefined : choices[Number(index)]
+  if (found === undefined) throw new Malformed(`${what} ${index} of ${choices.length}`)
+  return found
+}
+
+const readEnum =
+  (symbols: readonly string[]): Read =>
+  cursor =>
+    choose(cursor, symbols, 'symbol')
+
+const readUnion =
+  (branches: readonly Read[]): Read =>
+  cursor =>
+    choose(cursor, branches, 'branch')(cursor)
+
+const readArray =
+  (readItem: Read): Read =>
+  cursor => {
+    const items: unknown[] = []
+    for (let count = readLong(cursor); count !== 0n; count = readLong(cursor)) {
+      const sized = count < 0n
+      const size = sized ? bounded(cursor, readLong(cursor), 'bytes of items') : 0
+      const start = cursor.at
+      for (let left = bounded(cursor, sized ? -count : count, 'items'); left > 0; left--) items.push(readItem(cursor))
+      if (sized && cursor.at - start !== size) throw new Malformed(`items take ${cursor.at - start} bytes, not ${size}`)
+    }
+    return items
+  }
+
+const readRecord = (declared: readonly avro.types.Field[]): Read => {
+  const fields = declared.map(field => [field.name, compile(field.type)] as const)
+  return cursor => {
+    const record: Record<string, unknown> = {}
+    for (const [name, read] of fields) record[name] = read(cursor)
+    return record
+  }
+}
