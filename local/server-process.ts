@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** A process that outlives the command that started it. `birth` tells it from a later one with the same pid. */
@@ -54,8 +54,20 @@ export function birthOf(pid: number): string | undefined {
   }
   // The name, in parentheses, may hold anything; what follows it is "state ppid …", the 22nd field is the start.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  if (fields[0] === 'Z' || fields[0] === 'X') return undefined
+  if (fields[0] === 'X' || (fields[0] === 'Z' && !hasOtherThreads(pid))) return undefined
   return `${bootId()}/${fields[19]}`
+}
+
+/**
+ * The first thread can be a zombie while others still end, and the process holds its ports until the last of them has:
+ * who starts its successor at once would find them in use.
+ */
+function hasOtherThreads(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length > 1
+  } catch {
+    return false
+  }
 }
 
 function bootId(): string {
