@@ -11,7 +11,7 @@ export type Reader = (bytes: Buffer, what: string) => unknown
 /**
  * A reader of what an untrusted peer may send. avsc's own takes what it finds: an array's count is allocated before
  * a single item is seen (six bytes ask for gigabytes), a long beyond 64 bits wraps, an int beyond 32 stays. This one
- * refuses each of them, and reads longs as bigint several times faster. Writing stays avsc's.
+ * refuses each of them, at no cost in speed. Writing stays avsc's.
  * @throws Error when a schema uses a type that no pinned schema uses yet
  */
 export const readerOf = (type: avro.Type): Reader => {
@@ -77,14 +77,14 @@ const takeByte = (cursor: Cursor): number => {
   return byte
 }
 
-/** Up to 49 bits are exact in a number and read without a bigint per byte; wider ones go on as bigint. */
-const readLong = (cursor: Cursor): bigint => {
+/** A variable-length integer; up to 49 bits are exact in a number and stay one, wider ones are bigint. */
+const readVarint = (cursor: Cursor): number | bigint => {
   let low = 0
   let scale = 1
   for (let i = 0; i < 7; i++) {
     const byte = takeByte(cursor)
     low += (byte & 0x7f) * scale
-    if (byte < 0x80) return BigInt(low % 2 === 0 ? low / 2 : -(low + 1) / 2)
+    if (byte < 0x80) return low % 2 === 0 ? low / 2 : -(low + 1) / 2
     scale *= 128
   }
   let zigzag = BigInt(low)
@@ -96,21 +96,23 @@ const readLong = (cursor: Cursor): bigint => {
   }
 }
 
+const readLong = (cursor: Cursor): bigint => BigInt(readVarint(cursor))
+
 const readInt = (cursor: Cursor): number => {
-  const value = readLong(cursor)
-  if (value !== BigInt.asIntN(32, value)) throw new Malformed(`${value} is not an int of 32 bits`)
-  return Number(value)
+  const value = readVarint(cursor)
+  if (typeof value === 'number' && value === (value | 0)) return value
+  throw new Malformed(`${value} is not an int of 32 bits`)
 }
 
 /** A length or count: never negative, never more than there are bytes left (an item takes at least one). */
-const bounded = (cursor: Cursor, value: bigint, what: string): number => {
+const bounded = (cursor: Cursor, value: number | bigint, what: string): number => {
   const left = cursor.bytes.length - cursor.at
-  if (value < 0n || value > BigInt(left)) throw new Malformed(`${value} ${what} in ${left} bytes`)
-  return Number(value)
+  if (typeof value === 'bigint' || value < 0 || value > left) throw new Malformed(`${value} ${what} in ${left} bytes`)
+  return value
 }
 
 const readString = (cursor: Cursor): string => {
-  const text = take(cursor, bounded(cursor, readLong(cursor), 'bytes of text'))
+  const text = take(cursor, bounded(cursor, readVarint(cursor), 'bytes of text'))
   if (!isUtf8(text)) throw new Malformed('a string is not UTF-8')
   return text.toString('utf8')
 }
@@ -123,7 +125,7 @@ const readFixed =
 
 const decimalLimit = 10n ** 38n
 const readDecimal = (cursor: Cursor): bigint => {
-  const bytes = take(cursor, bounded(cursor, readLong(cursor), 'bytes of decimal'))
+  const bytes = take(cursor, bounded(cursor, readVarint(cursor), 'bytes of decimal'))
   if (bytes.length === 0 || bytes.length > 16) throw new Malformed(`a decimal of 38 digits in ${bytes.length} bytes`)
   const value = BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`))
   if (value <= -decimalLimit || value >= decimalLimit) throw new Malformed(`${value} has more than 38 digits`)
@@ -131,8 +133,8 @@ const readDecimal = (cursor: Cursor): bigint => {
 }
 
 const choose = <T>(cursor: Cursor, choices: readonly T[], what: string): T => {
-  const index = readLong(cursor)
-  const found = index < 0n || index >= choices.length ? undefined : choices[Number(index)]
+  const index = readVarint(cursor)
+  const found = typeof index === 'number' ? choices[index] : undefined
   if (found === undefined) throw new Malformed(`${what} ${index} of ${choices.length}`)
   return found
 }
@@ -151,9 +153,9 @@ const readArray =
   (readItem: Read): Read =>
   cursor => {
     const items: unknown[] = []
-    for (let count = readLong(cursor); count !== 0n; count = readLong(cursor)) {
-      const sized = count < 0n
-      const size = sized ? bounded(cursor, readLong(cursor), 'bytes of items') : 0
+    for (let count = readVarint(cursor); count !== 0; count = readVarint(cursor)) {
+      const sized = count < 0
+      const size = sized ? bounded(cursor, readVarint(cursor), 'bytes of items') : 0
       const start = cursor.at
       for (let left = bounded(cursor, sized ? -count : count, 'items'); left > 0; left--) items.push(readItem(cursor))
       if (sized && cursor.at - start !== size) throw new Malformed(`items take ${cursor.at - start} bytes, not ${size}`)
@@ -162,10 +164,11 @@ const readArray =
   }
 
 const readRecord = (declared: readonly avro.types.Field[]): Read => {
-  const fields = declared.map(field => [field.name, compile(field.type)] as const)
+  const names = declared.map(field => field.name)
+  const reads = declared.map(field => compile(field.type))
   return cursor => {
     const record: Record<string, unknown> = {}
-    for (const [name, read] of fields) record[name] = read(cursor)
+    for (let i = 0; i < names.length; i++) record[names[i] as string] = (reads[i] as Read)(cursor)
     return record
   }
 }
