@@ -1,5 +1,7 @@
 import { Command, CommanderError } from 'commander'
+import { CqlFailure } from '../runtime/cql/port.ts'
 import { KafkaFailure } from '../runtime/kafka/port.ts'
+import { SqlFailure } from '../runtime/starrocks/sql-port.ts'
 import { exitCodes, Stop } from '../runtime/stop.ts'
 import type { CommandContext, OpsCommand } from './command.ts'
 import { commands } from './commands.ts'
@@ -50,6 +52,11 @@ const asStop = (error: unknown): Stop => {
       message: `Kafka: ${error.message}; see that the brokers of KAFKA_BROKERS are up and right, then run it again`,
       cause: error,
     })
+  if (error instanceof CqlFailure || error instanceof SqlFailure) {
+    const { kind, message } = error
+    const code = error instanceof CqlFailure ? `scylla-${kind}` : `starrocks-${kind}`
+    return new Stop({ code, reason: 'failed', message, cause: error })
+  }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return new Stop({ code: 'unexpected', reason: 'failed', message, cause: error })
 }

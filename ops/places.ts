@@ -1,33 +1,56 @@
+import type { Clock } from '../runtime/clock.ts'
+import { openCql } from '../runtime/cql/cql.ts'
+import type { CqlPort } from '../runtime/cql/port.ts'
 import { openKafka } from '../runtime/kafka/kafka.ts'
 import type { KafkaPort } from '../runtime/kafka/port.ts'
 import type { Log } from '../runtime/log.ts'
+import { openMysql } from '../runtime/starrocks/mysql.ts'
+import type { SqlPort } from '../runtime/starrocks/sql-port.ts'
+import type { StoreSettings } from './settings.ts'
 
-/** What the settings say of the places; each command's settings hold at least those of the places it opens. */
-export type PlaceSettings = {
-  readonly KAFKA_BROKERS: readonly string[]
-  readonly KAFKA_SESSION_TIMEOUT_MS: number
-  readonly KAFKA_HEARTBEAT_INTERVAL_MS: number
-}
-
-/** The connections of one command, each opened when first asked for and closed with the command. */
+/** Connections to the places of a stream. Kafka's is shared and closed with the command; the others are the caller's. */
 export interface Places {
-  kafka(): KafkaPort
+  readonly kafka: KafkaPort
+  readonly openCql: (options: { readonly keyspace?: string }) => Promise<CqlPort>
+  readonly openSql: (database?: string) => SqlPort
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export const openPlaces = ({ settings, log }: { readonly settings: PlaceSettings; readonly log: Log }): Places => {
-  let kafka: KafkaPort | undefined
+const cqlInFlight = 16
+
+export const openPlaces = (options: {
+  readonly settings: StoreSettings
+  readonly log: Log
+  readonly clock: Clock
+}): Places => {
+  const { settings, log, clock } = options
+  const kafka = openKafka({
+    brokers: settings.KAFKA_BROKERS,
+    clientId: 'settle',
+    log,
+    sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT_MS,
+    heartbeatIntervalMs: settings.KAFKA_HEARTBEAT_INTERVAL_MS,
+  })
   return {
-    kafka: () =>
-      (kafka ??= openKafka({
-        brokers: settings.KAFKA_BROKERS,
-        clientId: 'settle',
+    kafka,
+    openCql: ({ keyspace }) =>
+      openCql({
+        contactPoints: settings.CQL_CONTACT_POINTS,
+        datacenter: settings.CQL_DATACENTER,
+        username: settings.CQL_USERNAME,
+        password: settings.CQL_PASSWORD,
+        inFlight: cqlInFlight,
         log,
-        sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT_MS,
-        heartbeatIntervalMs: settings.KAFKA_HEARTBEAT_INTERVAL_MS,
-      })),
-    [Symbol.asyncDispose]: async () => {
-      await kafka?.close()
-    },
+        clock,
+        ...(keyspace === undefined ? {} : { keyspace }),
+      }),
+    openSql: database =>
+      openMysql({
+        address: settings.STARROCKS_MYSQL,
+        user: settings.STARROCKS_USER,
+        password: settings.STARROCKS_PASSWORD,
+        ...(database === undefined ? {} : { database }),
+      }),
+    [Symbol.asyncDispose]: () => kafka.close(),
   }
 }

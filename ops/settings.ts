@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { streamName } from '../runtime/names.ts'
 import { cqlSettings, kafkaSettings, setting } from '../runtime/settings.ts'
+import { starrocksSettings } from '../runtime/starrocks/settings.ts'
 
 const whole = (fallback: number, min: number, max: number) =>
   z.string().default(`${fallback}`).pipe(setting.integer({ min, max }))
@@ -13,12 +14,6 @@ export const opsSettings = {
   PARTITIONS: whole(12, 1, 1024),
 }
 
-export const starrocksSettings = {
-  STARROCKS_MYSQL: setting.addresses,
-  STARROCKS_USER: z.string().default('root'),
-  STARROCKS_PASSWORD: z.string().default(''),
-}
-
 /** What only `settle init` needs: how many copies of everything. */
 export const replicationSettings = {
   REPLICATION_FACTOR: whole(1, 1, 15),
@@ -28,4 +23,8 @@ export const replicationSettings = {
   STARROCKS_REPLICATION_NUM: whole(1, 1, 15),
 }
 
-export const storeSettings = { ...kafkaSettings, ...cqlSettings, ...starrocksSettings }
+const { STARROCKS_MYSQL, STARROCKS_USER, STARROCKS_PASSWORD } = starrocksSettings
+
+/** Where Kafka, ScyllaDB and StarRocks are. */
+export const storeSettings = { ...kafkaSettings, ...cqlSettings, STARROCKS_MYSQL, STARROCKS_USER, STARROCKS_PASSWORD }
+export type StoreSettings = z.output<z.ZodObject<typeof storeSettings>>

@@ -9,9 +9,11 @@ import { openStderrLog } from '../stderr-log.ts'
 import { tableText } from '../table-text.ts'
 import { groupSpecs, inspectGroups } from './groups.ts'
 import { init, type InitMode, type InitPlace, type InitResult } from './init.ts'
+import { inspectScylla } from './scylla.ts'
+import { inspectStarRocks } from './starrocks.ts'
 import { inspectTopics, topicSpecs } from './topics.ts'
 
-export const initCommand: OpsCommand = ({ env, out }) =>
+export const initCommand: OpsCommand = ({ env, out, clock }) =>
   new Command('init')
     .description("make the stream's topics, tables and its groups' first offsets; what is there stays as it is")
     .option('--dry-run', 'look at everything, say what would be made, make nothing')
@@ -20,7 +22,7 @@ export const initCommand: OpsCommand = ({ env, out }) =>
       const settings = parseSettings({ ...opsSettings, ...storeSettings, ...replicationSettings }, env)
       const log = openStderrLog(settings.LOG_LEVEL)
       const names = namesOf(settings.STREAM)
-      await using places = openPlaces({ settings, log })
+      await using places = openPlaces({ settings, log, clock })
       const topics = topicSpecs(names, {
         partitions: settings.PARTITIONS,
         replicationFactor: settings.REPLICATION_FACTOR,
@@ -28,11 +30,31 @@ export const initCommand: OpsCommand = ({ env, out }) =>
         minInsyncReplicas: Math.max(1, settings.REPLICATION_FACTOR - 1),
         maxMessageBytes: settings.MAX_MESSAGE_BYTES,
       })
+      const { kafka } = places
+      const shared = { stream: settings.STREAM, partitions: settings.PARTITIONS }
       const inspected: readonly InitPlace[] = [
-        { name: 'Kafka', inspect: async () => await inspectTopics(places.kafka().admin, topics) },
+        { name: 'Kafka', inspect: () => inspectTopics(kafka.admin, topics) },
+        { name: 'Kafka', inspect: () => inspectGroups(kafka, groupSpecs(names, settings.PARTITIONS)) },
         {
-          name: 'Kafka',
-          inspect: async () => await inspectGroups(places.kafka(), groupSpecs(names, settings.PARTITIONS)),
+          name: 'ScyllaDB',
+          inspect: () =>
+            inspectScylla({
+              ...shared,
+              open: places.openCql,
+              keyspace: names.keyspace,
+              datacenter: settings.CQL_DATACENTER,
+              replicationFactor: settings.CQL_REPLICATION_FACTOR,
+            }),
+        },
+        {
+          name: 'StarRocks',
+          inspect: () =>
+            inspectStarRocks({
+              ...shared,
+              openSql: places.openSql,
+              database: names.database,
+              replicationNum: settings.STARROCKS_REPLICATION_NUM,
+            }),
         },
       ]
       const mode: InitMode = options.dryRun ? 'dry-run' : 'make'

@@ -2,9 +2,9 @@
 export type Finding =
   | { readonly kind: 'present'; readonly thing: string }
   | { readonly kind: 'missing'; readonly thing: string; readonly make: () => Promise<void> }
-  /** It is there but is not what the stream needs. `problem`: the value, what was expected, and the way out. */
-  | { readonly kind: 'refused'; readonly thing: string; readonly problem: string }
+  /** It is there but is not what the stream needs. `problem`: the thing, its value, what was expected, the way out. */
+  | { readonly kind: 'refused'; readonly problem: string }
 
 export const present = (thing: string): Finding => ({ kind: 'present', thing })
 export const missing = (thing: string, make: () => Promise<void>): Finding => ({ kind: 'missing', thing, make })
-export const refused = (thing: string, problem: string): Finding => ({ kind: 'refused', thing, problem })
+export const refused = (problem: string): Finding => ({ kind: 'refused', problem })

@@ -48,13 +48,12 @@ const inspectGroup = async (kafka: KafkaPort, spec: GroupSpec, count: number | u
   const absent = Array.from({ length: partitions }, (_, partition) => partition).filter(each => !committed.has(each))
   if (absent.length > 0)
     return refused(
-      thing,
-      `has offsets of ${committed.size} partitions, none of ${absent.join(', ')}: they were made for another number of partitions; take a new stream`,
+      `${thing} has offsets of ${committed.size} partitions, none of ${absent.join(', ')}: they were made for another number of partitions; take a new stream`,
     )
   const bounds = await kafka.bounds(topic)
   for (const [partition, offset] of committed) {
     const problem = await offsetProblem(kafka, { spec, partition, offset, bounds: bounds.get(partition) })
-    if (problem !== null) return refused(thing, problem)
+    if (problem !== null) return refused(`${thing}: ${problem}`)
   }
   return present(thing)
 }
@@ -64,8 +63,7 @@ const firstOffsets = async (kafka: KafkaPort, spec: GroupSpec, thing: string): P
   const members = await kafka.admin.memberCount(group)
   if (members > 0)
     return refused(
-      thing,
-      `has ${members} members but no offsets; stop the services of this group, then run settle init again`,
+      `${thing} has ${members} members but no offsets; stop the services of this group, then run settle init again`,
     )
   const start = toCommitted({ offset: 0n, n: 0n, pos: 0n as Pos })
   const offsets = new Map(Array.from({ length: partitions }, (_, partition) => [partition, start]))

@@ -23,12 +23,13 @@ export const init = async (places: readonly InitPlace[], mode: InitMode): Promis
   const found: { readonly place: string; readonly finding: Finding }[] = []
   for (const place of places) for (const finding of await place.inspect()) found.push({ place: place.name, finding })
   const problems = found.flatMap(({ place, finding }) =>
-    finding.kind === 'refused' ? [`${place}: ${finding.thing} ${finding.problem}`] : [],
+    finding.kind === 'refused' ? [`${place}: ${finding.problem}`] : [],
   )
   if (problems.length > 0)
     throw refuse('init-refused', `nothing was made, because of:\n  ${problems.join('\n  ')}`, { problems })
   const rows: InitResult['rows'][number][] = []
   for (const { place, finding } of found) {
+    if (finding.kind === 'refused') continue
     if (finding.kind === 'missing' && mode === 'make') await finding.make()
     const done = finding.kind !== 'missing' ? 'was there' : mode === 'make' ? 'made' : 'would be made'
     rows.push({ place, thing: finding.thing, done })

@@ -88,8 +88,8 @@ describe('what is there and can not be used is named, and nothing is made', () =
     kafka.topics.get('demo.engine.outputs')?.config.set('retention.ms', '604800000')
     kafka.topics.get('demo.user.outputs')?.config.set('message.timestamp.type', 'LogAppendTime')
     const message = await refusal()
-    expect(message).toContain('topic demo.engine.outputs retention.ms is 604800000, must be -1')
-    expect(message).toContain('topic demo.user.outputs message.timestamp.type is LogAppendTime, must be CreateTime')
+    expect(message).toContain('topic demo.engine.outputs: retention.ms is 604800000, must be -1')
+    expect(message).toContain('topic demo.user.outputs: message.timestamp.type is LogAppendTime, must be CreateTime')
   })
 
   test('a group whose topic was made again: shorter, or with other records', async () => {
@@ -106,7 +106,7 @@ describe('what is there and can not be used is named, and nothing is made', () =
     kafka.commit('demo.archive', 'demo.user.outputs', new Map([[0, { offset: 0n, metadata: '' }]]))
     kafka.groups.get('demo.load')?.get('demo.user.outputs')?.delete(1)
     const message = await refusal()
-    expect(message).toContain('group demo.archive on demo.user.outputs partition 0, offset 0 carries metadata ""')
+    expect(message).toContain('group demo.archive on demo.user.outputs: partition 0, offset 0 carries metadata ""')
     expect(message).toContain('group demo.load on demo.user.outputs has offsets of 2 partitions, none of 1')
   })
 

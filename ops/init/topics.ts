@@ -58,15 +58,14 @@ const inspectTopic = async (
       }),
     ]
   const problems: Finding[] = []
-  if (count !== spec.partitions) problems.push(refused(thing, wrongCount(spec, count)))
+  if (count !== spec.partitions) problems.push(refused(`${thing} ${wrongCount(spec, count)}`))
   const config = await admin.topicConfig(spec.topic, Object.keys(spec.config))
   for (const [key, expected] of Object.entries(spec.config)) {
     const found = config.get(key)
     if (found !== expected)
       problems.push(
         refused(
-          thing,
-          `${key} is ${found ?? 'not told by the broker'}, must be ${expected}; set it with kafka-configs.sh --alter, or change the setting it comes from`,
+          `${thing}: ${key} is ${found ?? 'not told by the broker'}, must be ${expected}; set it with kafka-configs.sh --alter, or change the setting it comes from`,
         ),
       )
   }
