@@ -21,7 +21,7 @@ export const starrocksSettings = {
   /** Backends that a frontend may send a load to, host:port. */
   STARROCKS_LOAD_HOSTS: setting.addresses,
   /** A frontend's MySQL door, host:port. */
-  STARROCKS_MYSQL: setting.addresses.pipe(z.array(z.string()).length(1, 'must be one host:port')),
+  STARROCKS_MYSQL: z.string().regex(/^[^,\s:]+:\d{1,5}$/, 'must be host:port'),
   STARROCKS_USER: setting.text.default('root'),
   STARROCKS_PASSWORD: z.string().default(''),
 }

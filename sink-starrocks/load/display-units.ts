@@ -1,0 +1,92 @@
+import type { ReferenceData } from '../../core/events.ts'
+import type { AssetId, Price, SymbolId } from '../../core/ids.ts'
+import { toDisplay } from '../../core/reference.ts'
+import { refuse } from '../../runtime/stop.ts'
+
+/** DECIMAL(38, 18): digits after the point, and before it. */
+const scale = 18
+const wholeLimit = 10n ** 20n
+
+/** What of the reference data the amounts need; both the engine's records and StarRocks' tables have it. */
+export type KnownAsset = { readonly asset: AssetId; readonly decimals: number }
+export type KnownSymbol = {
+  readonly symbol: SymbolId
+  readonly base: AssetId
+  readonly quote: AssetId
+  readonly lot: bigint
+}
+export type KnownReference = { readonly assets: readonly KnownAsset[]; readonly symbols: readonly KnownSymbol[] }
+
+/** Amounts of one symbol as DECIMAL(38, 18) texts in whole units. */
+export type SymbolUnits = {
+  readonly base: (units: bigint) => string
+  readonly quote: (units: bigint) => string
+  readonly price: (price: Price) => string
+}
+
+/** Turns smallest units into the exact decimal texts that analysts read, by the reference data met so far. */
+export class DisplayUnits {
+  readonly #decimals = new Map<AssetId, number>()
+  readonly #symbols = new Map<SymbolId, SymbolUnits>()
+
+  /** @throws Stop `asset-decimals` for an asset that DECIMAL(38, 18) can't show, `reference-altered` when decimals differ */
+  learn({ assets, symbols }: KnownReference | ReferenceData): void {
+    for (const { asset, decimals } of assets) {
+      const known = this.#decimals.get(asset)
+      if (known !== undefined && known !== decimals)
+        throw refuse(
+          'reference-altered',
+          `asset ${asset} had ${known} decimals and now has ${decimals}; decimals never change: StarRocks holds another log's rows`,
+        )
+      if (decimals > scale)
+        throw refuse(
+          'asset-decimals',
+          `asset ${asset} has ${decimals} decimals, StarRocks' DECIMAL(38,18) shows ${scale} at most; its amounts can't be loaded exactly`,
+        )
+      this.#decimals.set(asset, decimals)
+    }
+    for (const { symbol, base, quote, lot } of symbols) {
+      const priceDigits = this.#decimalsOf(quote) + (lot.toString().length - 1) - this.#decimalsOf(base)
+      this.#symbols.set(symbol, {
+        base: units => this.amount(base, units),
+        quote: units => this.amount(quote, units),
+        price: price => priceText(price, priceDigits, symbol),
+      })
+    }
+  }
+
+  /** An amount in whole units. @throws Stop `asset-unknown` before the asset's reference data was met */
+  amount(asset: AssetId, units: bigint): string {
+    return toDisplay(units, this.#decimalsOf(asset))
+  }
+
+  /** @throws Stop `symbol-unknown` before the symbol's reference data was met */
+  symbol(symbol: SymbolId): SymbolUnits {
+    const found = this.#symbols.get(symbol)
+    if (!found)
+      throw refuse('symbol-unknown', `symbol ${symbol} is in no reference data read so far; the log began without it`)
+    return found
+  }
+
+  #decimalsOf(asset: AssetId): number {
+    const found = this.#decimals.get(asset)
+    if (found === undefined)
+      throw refuse('asset-unknown', `asset ${asset} is in no reference data read so far; the log began without it`)
+    return found
+  }
+}
+
+/** Whole quote units per whole base unit; `digits` may be negative (a price in thousands). */
+const priceText = (price: bigint, digits: number, symbol: SymbolId): string => {
+  const surplus = Math.max(0, digits - scale)
+  const cut = 10n ** BigInt(surplus)
+  const shown = digits < 0 ? price * 10n ** BigInt(-digits) : price / cut
+  const shownDigits = Math.max(0, digits - surplus)
+  const tooLong = shown >= wholeLimit * 10n ** BigInt(shownDigits)
+  if (price % cut !== 0n || tooLong)
+    throw refuse(
+      'price-digits',
+      `a price of ${price} of symbol ${symbol} has ${digits} digits after the point: DECIMAL(38,18) can't show it exactly`,
+    )
+  return toDisplay(shown, shownDigits)
+}

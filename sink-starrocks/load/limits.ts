@@ -1,0 +1,40 @@
+import { starrocksLimits } from '../../runtime/starrocks/limits.ts'
+import type { FlushRule } from './row-buffer.ts'
+
+/** Bounds of this service that are nobody's to set; settings have their own in settings.ts. */
+export const limits = {
+  /** Tables whose loads are under way at the same time. */
+  tablesInFlight: 3,
+  /** Waits between attempts grow from the first to the longest. */
+  firstBackoffMs: 100,
+  longestBackoffMs: 5_000,
+  /** A load that can't be brought to its end for so long ends the process, for a supervisor to start it anew. */
+  giveUpAfterMs: 600_000,
+  /** How long a committed load is waited for to become visible. */
+  visibleWithinMs: 30_000,
+  /** A partition whose progress can't be committed for so long ends the process. */
+  commitWithinMs: 120_000,
+  /** What is under way when the service is told to stop may take so long, then it is cut. */
+  closeWithinMs: 5_000,
+  /** FLUSH_BYTES at most: two batches are in memory, and StarRocks takes 100 MB of JSON at most. */
+  maxFlushBytes: 64 * 1024 * 1024,
+} as const
+
+/** Relations between settings and limits that must hold; each entry is a problem in words. */
+export const relationProblems = ({
+  rule,
+  loadTimeoutMs,
+}: {
+  readonly rule: FlushRule
+  readonly loadTimeoutMs: number
+}): string[] => {
+  const attemptMs = loadTimeoutMs + starrocksLimits.answerMarginMs + starrocksLimits.stateTimeoutMs
+  const problems: string[] = []
+  if (attemptMs >= limits.giveUpAfterMs)
+    problems.push(
+      `LOAD_TIMEOUT_MS=${loadTimeoutMs}: an attempt and the question after it may take ${attemptMs} ms, and a load is given up after ${limits.giveUpAfterMs} ms; make it shorter`,
+    )
+  if (rule.ms > loadTimeoutMs)
+    problems.push(`FLUSH_MS=${rule.ms} is longer than LOAD_TIMEOUT_MS=${loadTimeoutMs}; make one of them fit`)
+  return problems
+}

@@ -1,0 +1,136 @@
+import type { UserRecord } from '../../core/events.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { KafkaPort } from '../../runtime/kafka/port.ts'
+import type { Log } from '../../runtime/log.ts'
+import type { StreamNames } from '../../runtime/names.ts'
+import { userNumbering } from '../../runtime/reader/numbering.ts'
+import type { Progress } from '../../runtime/reader/progress.ts'
+import { type OpenPartition, Reader } from '../../runtime/reader/reader.ts'
+import type { Service } from '../../runtime/service.ts'
+import type { LoadVerdict, StreamLoadPort } from '../../runtime/starrocks/stream-load-port.ts'
+import { Stop } from '../../runtime/stop.ts'
+import type { Batch } from './batch.ts'
+import { DisplayUnits, type KnownReference } from './display-units.ts'
+import type { LoadMetrics } from './metrics.ts'
+import { LoadRound, type RoundEvents, type RoundState } from './load-round.ts'
+import type { FlushCause, FlushRule } from './row-buffer.ts'
+
+export type LoadServiceOptions = {
+  readonly kafka: KafkaPort
+  readonly streamLoad: StreamLoadPort
+  /** The reference data that StarRocks holds: it is durable there before the offset that passed it was committed. */
+  readonly readReference: () => Promise<KnownReference>
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: LoadMetrics
+  readonly names: StreamNames
+  readonly partitions: number
+  readonly rule: FlushRule
+  readonly newBatchId: () => string
+}
+
+const roundStates: readonly RoundState[] = ['waiting', 'loading', 'committing', 'over']
+
+/** `user.outputs` → StarRocks: rows durable, then progress committed; any row may be loaded again, to the same effect. */
+export class LoadService implements Service, RoundEvents {
+  readonly #options: LoadServiceOptions
+  readonly #reader: Reader<UserRecord>
+  readonly #units = new DisplayUnits()
+  readonly #committed = new Map<number, Progress>()
+  #round: LoadRound | null = null
+  #state: RoundState = 'over'
+  #trouble: string | null = null
+
+  constructor(options: LoadServiceOptions) {
+    this.#options = options
+    this.#reader = new Reader({
+      kafka: options.kafka,
+      clock: options.clock,
+      log: options.log,
+      group: options.names.groups.load,
+      topic: options.names.topics.users,
+      partitions: options.partitions,
+      numbering: userNumbering,
+      open: this.#open,
+    })
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#reader.run(signal)
+    } catch (error) {
+      this.#options.metrics.errors.inc({ code: error instanceof Stop ? error.code : 'unexpected' })
+      throw error
+    }
+  }
+
+  health(): { readonly ok: boolean; readonly [detail: string]: unknown } {
+    return {
+      ok: this.#trouble === null,
+      state: this.#state,
+      partitions: this.#reader.owned,
+      ...(this.#trouble !== null && { trouble: this.#trouble }),
+      committed: Object.fromEntries([...this.#committed].map(([partition, { pos }]) => [partition, pos])),
+    }
+  }
+
+  readonly #open: OpenPartition<UserRecord> = async ({ partition, commit, signal }) => {
+    // Another instance may have read reference data that none of our partitions has come to yet.
+    this.#units.learn(await this.#options.readReference())
+    if (this.#round === null || this.#round.isEnding) this.#round = this.#newRound()
+    return this.#round.open(partition, { commit, signal })
+  }
+
+  #newRound(): LoadRound {
+    const { streamLoad, clock, log, names, rule, newBatchId } = this.#options
+    return new LoadRound({
+      port: streamLoad,
+      clock,
+      log,
+      stream: names.stream,
+      database: names.database,
+      rule,
+      units: this.#units,
+      newBatchId,
+      events: this,
+    })
+  }
+
+  state(state: RoundState): void {
+    this.#state = state
+    for (const each of roundStates) this.#options.metrics.state.set({ state: each }, each === state ? 1 : 0)
+  }
+
+  taken(records: number, bufferedRows: number): void {
+    this.#options.metrics.records.inc(records)
+    this.#options.metrics.bufferedRows.set(bufferedRows)
+  }
+
+  verdict(table: string, verdict: LoadVerdict): void {
+    const { metrics, log } = this.#options
+    metrics.attempts.inc({ table, verdict: verdict.kind })
+    if (verdict.kind === 'done' || verdict.kind === 'committed') return
+    this.#trouble = `table ${table}: ${verdict.reason}`
+    log.warn({ table, verdict: verdict.kind, reason: verdict.reason }, 'load not done')
+  }
+
+  loaded(table: string, rows: number): void {
+    this.#options.metrics.rows.inc({ table }, rows)
+  }
+
+  committed(partition: number, progress: Progress): void {
+    const { metrics, clock } = this.#options
+    this.#committed.set(partition, progress)
+    metrics.lastPos.set({ partition }, Number(progress.pos))
+    metrics.lagSeconds.set({ partition }, Number(clock.nowUs() - progress.pos) / 1e6)
+  }
+
+  flushed(batch: Batch, cause: FlushCause, tookMs: number): void {
+    const { metrics, clock, log } = this.#options
+    this.#trouble = null
+    metrics.flushSeconds.observe({ cause }, tookMs / 1000)
+    metrics.bufferedRows.set(0)
+    if (batch.oldestPos !== null) metrics.freshnessSeconds.observe(Number(clock.nowUs() - batch.oldestPos) / 1e6)
+    log.debug({ rows: batch.rows, records: batch.records, cause, tookMs: Math.round(tookMs) }, 'flushed')
+  }
+}
