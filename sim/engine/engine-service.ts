@@ -15,7 +15,7 @@ import { CurveGate } from './protocol/curve-gate.ts'
 import { LivePublisher } from './protocol/live-publisher.ts'
 import type { Kept } from './protocol/replay-answer.ts'
 import { ReplayServer } from './protocol/replay-server.ts'
-import type { EngineSettings } from './settings.ts'
+import { type EngineSettings, SettingsError } from './settings.ts'
 
 /** A line for whoever started the engine. */
 export type Report =
@@ -58,9 +58,10 @@ export class EngineService {
   #replay: ReplayServer | null = null
   #sent: { readonly index: bigint; readonly chain: Buffer }
   #isStopping = false
-  #stopped: () => void = () => {}
   #progressAtMs = 0
   #trimming: Promise<unknown> = Promise.resolve()
+  /** Resolves at `stop`; rejects when something beside the main loop fails for good. */
+  readonly #end = Promise.withResolvers<void>()
 
   private constructor(parts: EngineParts, opened: Opened) {
     const { rate, maxUnacked } = parts.settings
@@ -84,6 +85,8 @@ export class EngineService {
       },
     )
     if (recovered.tornBytes > 0) log.warn(recovered, 'a torn tail of the journal was cut off')
+    const problems = producer.referenceProblems()
+    if (problems.length > 0) throw new SettingsError(problems.map(problem => `ENGINE_SYMBOLS: ${problem}`))
     const sessions = await Sessions.begin(settings.folder, { last: journal.last, chain: journal.lastChain })
     const acks = new Acks({ stream: settings.stream, sessions })
     const context = new Context()
@@ -94,8 +97,11 @@ export class EngineService {
         })
       : null
     const live = await LivePublisher.open(context, {
-      ...{ mode: settings.liveMode, address: settings.liveAddress, curve: settings.curve },
-      ...{ highWaterMark: settings.liveHighWaterMark, stallMs: settings.liveStallMs },
+      mode: settings.liveMode,
+      address: settings.liveAddress,
+      highWaterMark: settings.liveHighWaterMark,
+      stallMs: settings.liveStallMs,
+      curve: settings.curve,
     })
     const service = new EngineService(parts, { context, producer, journal, sessions, acks, live, gate })
     service.#replay = await ReplayServer.open(
@@ -114,12 +120,11 @@ export class EngineService {
   async run(): Promise<void> {
     const { live, replay } = this.addresses
     this.#parts.report({ kind: 'ready', session: this.#session(), live, replay })
-    const beat = setInterval(() => void this.#heartbeat(), this.#parts.settings.heartbeatMs)
-    const serving = this.#replay?.serve()
+    const beat = setInterval(() => void this.#heartbeat().catch(this.#end.reject), this.#parts.settings.heartbeatMs)
+    const serving = this.#replay?.serve().catch(this.#end.reject)
     try {
-      await Promise.race([this.#produce(), never(serving)])
-      if (!this.#isStopping)
-        await Promise.race([new Promise<void>(resolve => (this.#stopped = resolve)), never(serving)])
+      await Promise.race([this.#produce(), failureOf(this.#end.promise)])
+      await this.#end.promise
     } finally {
       clearInterval(beat)
       await this.#close()
@@ -131,7 +136,7 @@ export class EngineService {
   stop(): void {
     this.#isStopping = true
     this.#pacer.wake()
-    this.#stopped()
+    this.#end.resolve()
   }
 
   get addresses(): { readonly live: string; readonly replay: string } {
@@ -201,7 +206,7 @@ export class EngineService {
     if (outcome.kind === 'acked') {
       this.#pacer.wake()
       const upTo = outcome.index - this.#parts.settings.ackMargin
-      if (upTo > 0n) this.#trimming = this.#trimming.then(() => journal.trim(upTo))
+      if (upTo > 0n) this.#trimming = this.#trimming.then(() => journal.trim(upTo)).catch(this.#end.reject)
       return
     }
     if (outcome.kind === 'stale') return
@@ -264,5 +269,4 @@ export class EngineService {
 }
 
 /** Rejects when `work` does; never resolves. */
-const never = (work: Promise<unknown> | undefined): Promise<never> =>
-  new Promise((_resolve, reject) => void work?.catch(reject))
+const failureOf = (work: Promise<unknown>): Promise<never> => new Promise((_resolve, reject) => void work.catch(reject))

@@ -1,8 +1,8 @@
 import { destination, pino } from 'pino'
 import { EngineService, type Report } from './engine-service.ts'
 import { FolderInUse, lockFolder } from './folder-lock.ts'
-import { RandomFlow } from './flow/random-flow.ts'
-import { referenceOf } from './flow/markets.ts'
+import { FlowFileError } from './flow/lobster-message.ts'
+import { openFlow } from './open-flow.ts'
 import { keepIdentity } from './identity.ts'
 import { JournalError } from './journal/journal-error.ts'
 import { JournalMismatch } from './producer.ts'
@@ -10,7 +10,7 @@ import { type EngineSettings, readSettings, SettingsError } from './settings.ts'
 
 /** 2: the caller must change settings or input; 3: the data folder; 4: the addresses; 1: anything else. */
 const exitCodeOf = (error: unknown): number => {
-  if (error instanceof SettingsError) return 2
+  if (error instanceof SettingsError || error instanceof FlowFileError) return 2
   if (error instanceof FolderInUse || error instanceof JournalError || error instanceof JournalMismatch) return 3
   const { code } = error as NodeJS.ErrnoException
   return code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL' ? 4 : 1
@@ -21,12 +21,13 @@ const report = (line: Report): void => void process.stdout.write(`${JSON.stringi
 
 const openEngine = async (settings: EngineSettings): Promise<EngineService> => {
   const log = pino({ name: 'engine', level: settings.logLevel }, destination({ fd: 2, sync: true }))
+  const chosen = openFlow(settings)
   const identity = await keepIdentity(
     settings.folder,
     {
       seed: `${settings.seed}`,
       users: `${settings.users}`,
-      flow: 'random',
+      flow: chosen.identity,
       house: `${settings.house}`,
       makerBp: `${settings.makerBp}`,
       takerBp: `${settings.takerBp}`,
@@ -36,9 +37,8 @@ const openEngine = async (settings: EngineSettings): Promise<EngineService> => {
     wallClockUs(),
   )
   const startUs = BigInt(identity.startUs)
-  const flow = new RandomFlow({ ...settings, orders: settings.orders ?? 0, startUs })
-  const reference = referenceOf(settings.markets, settings.house)
-  return EngineService.open({ settings, flow, reference, startUs, log, report, wallClockUs })
+  const { reference } = chosen
+  return EngineService.open({ settings, flow: chosen.begin(startUs), reference, startUs, log, report, wallClockUs })
 }
 
 const main = async (): Promise<void> => {

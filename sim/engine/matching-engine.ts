@@ -8,7 +8,7 @@ import type {
   TradedSymbol,
 } from '../../core/events.ts'
 import { Accounts, type Posting } from './book/accounts.ts'
-import { type OpenOrder, remainingOf, updateOf } from './book/open-order.ts'
+import { newOrder, type OpenOrder, remainingOf, updateOf } from './book/open-order.ts'
 import { OpenOrders } from './book/open-orders.ts'
 import type { EngineCommand, PlaceOrder } from './command.ts'
 import { match } from './match.ts'
@@ -134,12 +134,8 @@ export class MatchingEngine {
   }
 
   #place(command: PlaceOrder): null {
-    const { user, symbol, side, type, timeInForce, price, quantity, expiresAtUs, client } = command
-    const order: OpenOrder = {
-      ...{ order: this.ledger.nextOrder++, user, symbol, side, type, timeInForce, price, expiresAtUs, client },
-      ...{ quantity, filled: 0n, state: 'New' },
-    }
-    const traded = this.#symbols.get(symbol)
+    const order = newOrder(this.ledger.nextOrder++, command)
+    const traded = this.#symbols.get(order.symbol)
     const rejection = traded ? this.#rejection(order, traded) : 'unknown symbol'
     if (rejection !== null || !traded) {
       this.show(order, 'Rejected', rejection ?? '', 'first')

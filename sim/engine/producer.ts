@@ -57,6 +57,16 @@ export class Producer {
     return this.#refused
   }
 
+  /** What the reference data lacks or alters of what was published before: it may only grow. */
+  referenceProblems(): readonly string[] {
+    const before = this.engine.ledger.reference
+    if (!before) return []
+    const now = new Set([...this.#reference.assets, ...this.#reference.symbols].map(toBigintJson))
+    return [...before.assets, ...before.symbols]
+      .filter(known => !now.has(toBigintJson(known)))
+      .map(known => `${known.name} was published before with other properties, or is missing now`)
+  }
+
   /** The next output; null when the flow is over. */
   next(): Produced | null {
     for (;;) {

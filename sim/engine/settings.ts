@@ -50,14 +50,15 @@ export class SettingsError extends Error {
 }
 
 type Range = { readonly min: number; readonly max: number }
-const integer = ({ min, max }: Range, fallback: number) =>
+const optionalInteger = ({ min, max }: Range) =>
   z
     .string()
-    .default(`${fallback}`)
     .refine(text => /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max, {
       error: ({ input }) => `${JSON.stringify(input)} is not an integer from ${min} to ${max}`,
     })
     .transform(Number)
+    .optional()
+const integer = (range: Range, fallback: number) => optionalInteger(range).transform(value => value ?? fallback)
 
 const u64 = (fallback: bigint) =>
   z
@@ -115,7 +116,7 @@ const variables = z.object({
     }),
   ENGINE_SEED: u64(1n),
   ENGINE_USERS: integer({ min: 2, max: 10_000_000 }, 500),
-  ENGINE_ORDERS: integer({ min: 0, max: 1_000_000_000 }, 20_000).optional(),
+  ENGINE_ORDERS: optionalInteger({ min: 0, max: 1_000_000_000 }),
   ENGINE_SYMBOLS: marketNames,
   ENGINE_FLOW_FILE: z.string().optional(),
   ENGINE_FLOW_SYMBOL: z

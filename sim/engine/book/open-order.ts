@@ -20,6 +20,21 @@ export type OpenOrder = {
   state: OrderState
 }
 
+export const newOrder = (order: bigint, placed: PlaceOrder): OpenOrder => ({
+  order,
+  user: placed.user,
+  symbol: placed.symbol,
+  side: placed.side,
+  type: placed.type,
+  timeInForce: placed.timeInForce,
+  price: placed.price,
+  expiresAtUs: placed.expiresAtUs,
+  client: placed.client,
+  quantity: placed.quantity,
+  filled: 0n,
+  state: 'New',
+})
+
 export const remainingOf = (order: OpenOrder): bigint => order.quantity - order.filled
 
 export const isOpen = (state: OrderState): boolean => state === 'New' || state === 'PartiallyFilled'

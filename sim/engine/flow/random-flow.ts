@@ -25,8 +25,8 @@ type Cursor = {
   step: number
   orders: number
   timeUs: string
-  /** Distance of each market's price from its start, in millionths, in the order of the settings. */
-  walkPpm: number[]
+  /** Distance of a symbol's price from its start, in millionths, by symbol id. */
+  walkPpm: Record<string, number>
 }
 
 /** A user with this many open orders cancels rather than places, which bounds the books. */
@@ -46,16 +46,16 @@ export class RandomFlow implements Flow {
   constructor(settings: RandomFlowSettings) {
     this.#settings = settings
     this.#assets = assetsOf(settings.markets)
-    this.#cursor = { step: 0, orders: 0, timeUs: `${settings.startUs}`, walkPpm: settings.markets.map(() => 0) }
+    this.#cursor = { step: 0, orders: 0, timeUs: `${settings.startUs}`, walkPpm: {} }
   }
 
   cursor(): Cursor {
-    return { ...this.#cursor, walkPpm: [...this.#cursor.walkPpm] }
+    return { ...this.#cursor, walkPpm: { ...this.#cursor.walkPpm } }
   }
 
   resume(cursor: unknown): void {
     const { walkPpm, ...rest } = cursor as Cursor
-    this.#cursor = { ...rest, walkPpm: this.#settings.markets.map((_, i) => walkPpm[i] ?? 0) }
+    this.#cursor = { ...rest, walkPpm: { ...walkPpm } }
   }
 
   orders(): number {
@@ -151,9 +151,9 @@ export class RandomFlow implements Flow {
   }
 
   #draw(timeUs: bigint, random: Random, user: bigint): PlaceOrder {
-    const i = random.below(this.#settings.markets.length)
-    const { traded, tick, maxLots } = this.#settings.markets[i] as Market
-    const middle = this.#walk(i, random)
+    const market = this.#settings.markets[random.below(this.#settings.markets.length)] as Market
+    const { traded, tick, maxLots } = market
+    const middle = this.#walk(market, random)
     const side: Side = random.below(2) === 0 ? 'Buy' : 'Sell'
     const u = random.fraction()
     const quantity = traded.lot * BigInt(1 + Math.floor(maxLots * u * u * u))
@@ -176,19 +176,25 @@ export class RandomFlow implements Flow {
   }
 
   /** Lets a market's price wander a little, drawn back to where it began, and returns it. */
-  #walk(i: number, random: Random): bigint {
-    const before = this.#cursor.walkPpm[i] ?? 0
+  #walk({ traded, startPrice }: Market, random: Random): bigint {
+    const before = this.#cursor.walkPpm[traded.symbol] ?? 0
     const after = before + random.between(-400, 400) - Math.trunc(before / 2000)
-    this.#cursor.walkPpm[i] = after
-    const { startPrice } = this.#settings.markets[i] as Market
+    this.#cursor.walkPpm[traded.symbol] = after
     return (startPrice * BigInt(1_000_000 + after)) / 1_000_000n
   }
 
   #badOrder(timeUs: bigint, random: Random, user: bigint): EngineCommand {
     const { traded, startPrice } = this.#settings.markets[random.below(this.#settings.markets.length)] as Market
     const order: PlaceOrder = {
-      ...{ user, symbol: traded.symbol, side: 'Buy', type: 'Limit', timeInForce: 'GoodTillCancel' },
-      ...{ price: startPrice, quantity: traded.lot, expiresAtUs: 0n, client: 0n },
+      user,
+      symbol: traded.symbol,
+      side: 'Buy',
+      type: 'Limit',
+      timeInForce: 'GoodTillCancel',
+      price: startPrice,
+      quantity: traded.lot,
+      expiresAtUs: 0n,
+      client: 0n,
     }
     switch (random.below(3)) {
       case 0:

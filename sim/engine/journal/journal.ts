@@ -213,9 +213,9 @@ export class Journal {
 /** Who keeps the state that the journal remembers. */
 export type JournalOwner = {
   /** The state before the first record, and the chain there. */
-  begin(): { readonly snapshot: string; readonly chain: Buffer }
-  restore(snapshot: string): void
-  redo(record: JournalRecord): void
+  readonly begin: () => { readonly snapshot: string; readonly chain: Buffer }
+  readonly restore: (snapshot: string) => void
+  readonly redo: (record: JournalRecord) => void
 }
 
 const name = (first: bigint): string => first.toString().padStart(20, '0')

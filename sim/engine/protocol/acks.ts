@@ -18,8 +18,11 @@ export class Acks {
   readonly #sessions: Sessions
   #acked: bigint
   readonly counts: Record<AckOutcome['kind'], number> = {
-    ...{ acked: 0, stale: 0 },
-    ...{ 'other-stream': 0, 'unknown-session': 0, 'beyond-sent': 0 },
+    acked: 0,
+    stale: 0,
+    'other-stream': 0,
+    'unknown-session': 0,
+    'beyond-sent': 0,
   }
 
   constructor({ stream, sessions }: { readonly stream: string; readonly sessions: Sessions }) {

@@ -35,7 +35,9 @@ export class LivePublisher {
 
   static async open(context: Context, settings: LiveSettings): Promise<LivePublisher> {
     const options = {
-      ...{ context, linger: lingerMs, sendHighWaterMark: settings.highWaterMark },
+      context,
+      linger: lingerMs,
+      sendHighWaterMark: settings.highWaterMark,
       ...curveOptions(settings.curve),
     }
     if (settings.mode === 'pub') {

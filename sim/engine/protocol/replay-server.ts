@@ -60,8 +60,12 @@ export class ReplayServer {
 
   static async open(context: Context, { address, curve }: ReplaySettings, source: ReplaySource): Promise<ReplayServer> {
     const socket = new Router({
-      ...{ context, mandatory: true, sendTimeout: 0, linger: replayLimits.lingerMs },
-      ...{ sendHighWaterMark: replayLimits.highWaterMark, ...curveOptions(curve) },
+      context,
+      mandatory: true,
+      sendTimeout: 0,
+      sendHighWaterMark: replayLimits.highWaterMark,
+      linger: replayLimits.lingerMs,
+      ...curveOptions(curve),
     })
     await socket.bind(address)
     return new ReplayServer(socket, source)

@@ -13,4 +13,4 @@ export const toZ85 = (bytes: Buffer): string => {
 
 /** A CURVE key is 32 bytes: 40 characters of Z85. */
 export const isCurveKey = (text: string): boolean =>
-  text.length === 40 && [...text].every(character => digits.includes(character))
+  text.length === 40 && text.split('').every(character => digits.includes(character))
