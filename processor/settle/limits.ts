@@ -1,0 +1,18 @@
+/** Bounds of settle that are not settings; one place, so that their relations can be seen. */
+export const settleLimits = {
+  /** Records that wait while a batch is under way, in batches: enough to fill the next one, no more. */
+  queuedBatches: 2,
+  /** How long a partition that is given up waits for writes under way; whatever is left is read again. */
+  drainMs: 3_000,
+  /** Barriers acknowledged but not yet committed; about one a second comes in, and the hold is seconds. */
+  heldBarriers: 100_000,
+  /** Barriers whose conservation is still open. */
+  openIntervals: 10_000,
+  /** How many of them are looked at in one turn, and how often. */
+  intervalsPerTurn: 50,
+  intervalTurnMs: 1_000,
+  /** A barrier whose rows are not all there after this long is an alarm. */
+  intervalMissingMs: 60_000,
+  /** Rows of `parked` read at a start. */
+  parkedRows: 1_000_000,
+} as const

@@ -1,0 +1,59 @@
+import { openCql } from '../../runtime/cql/cql.ts'
+import { checkStore } from '../../runtime/cql/stream-meta.ts'
+import { openKafka } from '../../runtime/kafka/kafka.ts'
+import { namesOf } from '../../runtime/names.ts'
+import { runService } from '../../runtime/service.ts'
+import { Settle } from './settle.ts'
+import { settleMetrics } from './settle-metrics.ts'
+import { settleSettings } from './settings.ts'
+
+await runService({
+  name: 'settle',
+  settings: settleSettings,
+  start: async (settings, { log, clock, metrics: registry }) => {
+    const names = namesOf(settings.STREAM)
+    const metrics = settleMetrics(registry)
+    const keyspace = settings.CQL_KEYSPACE === '' ? names.keyspace : settings.CQL_KEYSPACE
+    const cql = await openCql({
+      contactPoints: settings.CQL_CONTACT_POINTS,
+      datacenter: settings.CQL_DATACENTER,
+      keyspace,
+      username: settings.CQL_USERNAME,
+      password: settings.CQL_PASSWORD,
+      inFlight: settings.IN_FLIGHT,
+      log,
+      clock,
+      onRetry: code => metrics.retries.inc({ code }),
+    })
+    await checkStore(cql, { keyspace, stream: settings.STREAM, partitions: settings.PARTITIONS })
+    const kafka = openKafka({
+      brokers: settings.KAFKA_BROKERS,
+      clientId: `${settings.STREAM}.settle`,
+      log,
+      sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT_MS,
+      heartbeatIntervalMs: settings.KAFKA_HEARTBEAT_INTERVAL_MS,
+    })
+    const service = new Settle({
+      kafka,
+      cql,
+      clock,
+      log,
+      metrics,
+      topic: names.topics.users,
+      group: settings.SETTLE_GROUP === '' ? names.groups.settle : settings.SETTLE_GROUP,
+      partitions: settings.PARTITIONS,
+      storeSyncMs: settings.STORE_SYNC_MS,
+      storeSyncMarginMs: settings.STORE_SYNC_MARGIN_MS,
+      commitIntervalMs: settings.COMMIT_INTERVAL_MS,
+      cacheCells: settings.CACHE_CELLS,
+      batchRecords: settings.BATCH_RECORDS,
+    })
+    return {
+      service,
+      close: async () => {
+        await kafka.close()
+        await cql.close()
+      },
+    }
+  },
+})

@@ -1,0 +1,288 @@
+import type { UserRecord } from '../../core/events.ts'
+import type { Cell } from '../../core/fold.ts'
+import type { Amount, AssetId, Pos, UserId, Version } from '../../core/ids.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
+import { KafkaFailure } from '../../runtime/kafka/port.ts'
+import type { Log } from '../../runtime/log.ts'
+import type { Progress } from '../../runtime/reader/progress.ts'
+import { type PartitionWorker, type ReadRecord, ReopenPartition } from '../../runtime/reader/reader.ts'
+import { BatchFold, type BatchRows, type PartitionState, userOf } from './batch-fold.ts'
+import { CellCache, type Wallet } from './cell-cache.ts'
+import { CommitGate } from './commit-gate.ts'
+import type { Conservation } from './conservation.ts'
+import { settleLimits } from './limits.ts'
+import { nodeChange, type NodeStates, type NodeWatch } from './node-watch.ts'
+import { loadParked } from './parked-users.ts'
+import type { SettleMetrics } from './settle-metrics.ts'
+
+export type OwnerOptions = {
+  readonly partition: number
+  readonly partitions: number
+  readonly start: Progress
+  readonly commit: (progress: Progress) => Promise<void>
+  /** Aborted when the partition is no longer ours. */
+  readonly signal: AbortSignal
+  readonly cql: CqlPort
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: SettleMetrics
+  readonly watch: NodeWatch
+  /** Only the owner of partition 0 has it. */
+  readonly conservation: Conservation | null
+  readonly batchRecords: number
+  readonly cacheCells: number
+  /** From a barrier's acknowledgement to its commit: the store's sync period and a margin. */
+  readonly holdMs: number
+  readonly commitIntervalMs: number
+}
+
+type OwnerState =
+  | { readonly kind: 'opening' }
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'loading' }
+  | { readonly kind: 'writing-history' }
+  | { readonly kind: 'waiting-for-cells' }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+
+type Batch = { readonly records: readonly ReadRecord<UserRecord>[]; readonly rows: BatchRows }
+
+/**
+ * One partition for as long as it is owned. Records queue up; what queued while the last batch was under way is the
+ * next one. Each batch goes through: wallets loaded → folded → history acknowledged → cells acknowledged → its barriers
+ * held → committed. The history of one batch may be under way while the cells of the one before are; cells of two
+ * batches never are.
+ */
+export class PartitionOwner implements PartitionWorker<UserRecord> {
+  readonly #options: OwnerOptions
+  readonly #cache: CellCache
+  readonly #gate: CommitGate
+  readonly #state: PartitionState
+  readonly #queue: ReadRecord<UserRecord>[] = []
+  readonly #failure = Promise.withResolvers<never>()
+  readonly #stop = new AbortController()
+  readonly #signal: AbortSignal
+  /** Outlives `#signal` by the drain: writes under way may still be acknowledged. */
+  readonly #giveUp = new AbortController()
+  #loop: OwnerState = { kind: 'opening' }
+  #wake = Promise.withResolvers<void>()
+  #taken = Promise.withResolvers<void>()
+  #nodes: NodeStates
+  #running: Promise<unknown> = Promise.resolve()
+
+  private constructor(options: OwnerOptions, nodes: NodeStates, parked: PartitionState['parked']) {
+    this.#options = options
+    this.#cache = new CellCache({ maxCells: options.cacheCells })
+    this.#gate = new CommitGate({ holdMs: options.holdMs })
+    const { partition, start } = options
+    this.#state = { partition, sums: new Map(), lastBarrier: start.pos, parked }
+    this.#nodes = nodes
+    this.#signal = AbortSignal.any([options.signal, this.#stop.signal])
+    this.#failure.promise.catch(() => {})
+  }
+
+  static async open(options: OwnerOptions): Promise<PartitionOwner> {
+    const { watch, clock, cql, partition, partitions, start, metrics } = options
+    // The nodes' lives are noted before the first write: a restart after it will be seen.
+    const nodes = await watch.statesSince(clock.monotonicMs())
+    const parked = await loadParked({ cql, partition, partitions, upTo: start.pos })
+    metrics.parked.set({ partition }, parked.size)
+    const owner = new PartitionOwner(options, nodes, parked)
+    const fail = (error: unknown): void => owner.#fail(error)
+    owner.#running = Promise.all([owner.#settle().catch(fail), owner.#commitOnTime().catch(fail)])
+    return owner
+  }
+
+  get failed(): Promise<never> {
+    return this.#failure.promise
+  }
+
+  /** For /healthz. */
+  get status(): { readonly state: string; readonly queued: number; readonly held: number; readonly parked: number } {
+    return {
+      state: this.#loop.kind,
+      queued: this.#queue.length,
+      held: this.#gate.held,
+      parked: this.#state.parked.size,
+    }
+  }
+
+  async take(records: readonly ReadRecord<UserRecord>[]): Promise<void> {
+    this.#queue.push(...records)
+    this.#wake.resolve()
+    const most = this.#options.batchRecords * settleLimits.queuedBatches
+    while (this.#queue.length >= most && !this.#signal.aborted) await this.#taken.promise
+  }
+
+  async close(): Promise<void> {
+    this.#end()
+    const drained = new AbortController()
+    const late = this.#options.clock.sleep(settleLimits.drainMs, drained.signal).then(() => this.#giveUp.abort())
+    await this.#running
+    drained.abort()
+    await late
+    this.#enter({ kind: 'closed' })
+  }
+
+  async #settle(): Promise<void> {
+    let cells: Promise<void> = Promise.resolve()
+    for (;;) {
+      const records = await this.#nextBatch()
+      if (records.length === 0) return cells
+      const batch = await this.#fold(records)
+      this.#enter({ kind: 'writing-history' })
+      await this.#write('history', batch.rows.history)
+      this.#enter({ kind: 'waiting-for-cells' })
+      await cells
+      cells = this.#writeCells(batch)
+      // Awaited with the next batch; until then a failure must not go unheard.
+      cells.catch((error: unknown) => this.#fail(error))
+    }
+  }
+
+  async #nextBatch(): Promise<readonly ReadRecord<UserRecord>[]> {
+    this.#enter({ kind: 'waiting' })
+    while (this.#queue.length === 0 && !this.#signal.aborted) {
+      await this.#wake.promise
+      this.#wake = Promise.withResolvers()
+    }
+    if (this.#signal.aborted) return []
+    const records = this.#queue.splice(0, this.#options.batchRecords)
+    this.#taken.resolve()
+    this.#taken = Promise.withResolvers()
+    return records
+  }
+
+  async #fold(records: readonly ReadRecord<UserRecord>[]): Promise<Batch> {
+    this.#enter({ kind: 'loading' })
+    const wallets = await this.#hold(records)
+    const fold = new BatchFold(this.#state, this.#cache, wallets)
+    for (const { record } of records) {
+      this.#options.metrics.records.inc({ kind: record.kind })
+      const step = fold.take(record)
+      if (step.kind === 'taken') continue
+      const { user, pos } = step.record
+      const { metrics, log, partition } = this.#options
+      fold.park(step.record, step.refusal)
+      metrics.parkings.inc({ code: step.refusal.kind })
+      metrics.parked.set({ partition }, this.#state.parked.size)
+      log.error({ partition, user, pos, code: step.refusal.kind }, `user parked: ${step.refusal.message}`)
+    }
+    return { records, rows: fold.rows() }
+  }
+
+  /** Every wallet that the batch needs, each held so that it stays until the batch is acknowledged. */
+  async #hold(records: readonly ReadRecord<UserRecord>[]): Promise<ReadonlyMap<UserId, Wallet>> {
+    const users = new Set<UserId>()
+    for (const { record } of records) {
+      const user = userOf(record)
+      if (user !== null) users.add(user)
+    }
+    const held = await Promise.all(
+      [...users].map(async user => {
+        const wallet = this.#cache.get(user) ?? this.#cache.load(user, await this.#readWallet(user))
+        this.#cache.hold(wallet)
+        return [user, wallet] as const
+      }),
+    )
+    return new Map(held)
+  }
+
+  async #readWallet(user: UserId): Promise<ReadonlyMap<AssetId, Cell>> {
+    const rows = await this.#options.cql.query(
+      'SELECT asset, bal FROM balances WHERE user_id = ?',
+      [user],
+      this.#signal,
+    )
+    return new Map(
+      rows.map(row => {
+        const [available, frozen, version, pos] = row['bal'] as [Amount, Amount, Version, Pos]
+        return [row['asset'] as AssetId, { available, frozen, version, pos }]
+      }),
+    )
+  }
+
+  async #write(phase: 'history' | 'cells', groups: readonly (readonly CqlStatement[])[]): Promise<void> {
+    const { cql, metrics } = this.#options
+    await Promise.all(
+      groups.map(async statements => {
+        await cql.write(statements, this.#giveUp.signal)
+        metrics.rows.inc({ phase }, statements.length)
+      }),
+    )
+  }
+
+  async #writeCells({ records, rows }: Batch): Promise<void> {
+    const { clock, metrics, partition, conservation } = this.#options
+    await this.#write('cells', rows.cells)
+    const nowMs = clock.monotonicMs()
+    const barriers = new Set<UserRecord>(rows.barriers)
+    for (const { record, offset } of records) {
+      if (!barriers.has(record)) continue
+      this.#gate.acknowledged({ offset: offset + 1n, n: record.n, pos: record.pos }, nowMs)
+      if (record.kind === 'Barrier') conservation?.add(record)
+    }
+    for (const wallet of rows.wallets) this.#cache.release(wallet)
+    this.#cache.evict()
+    const last = (records.at(-1) as ReadRecord<UserRecord>).record.pos
+    metrics.batches.inc()
+    metrics.lastPos.set({ partition }, Number(last))
+    metrics.lagSeconds.set({ partition }, Number(clock.nowUs() - last) / 1e6)
+    metrics.cells.set({ partition }, this.#cache.size)
+    metrics.held.set({ partition }, this.#gate.held)
+  }
+
+  async #commitOnTime(): Promise<void> {
+    const { clock, commitIntervalMs } = this.#options
+    while (!this.#signal.aborted) {
+      await clock.sleep(commitIntervalMs, this.#signal)
+      if (!this.#signal.aborted) await this.#commitDue()
+    }
+  }
+
+  async #commitDue(): Promise<void> {
+    const { clock, watch, commit, log, metrics, partition } = this.#options
+    const due = this.#gate.due(clock.monotonicMs())
+    if (!due) return
+    // Asked after the hold was over: a node that lives the same life as before the writes has synced them.
+    const nodes = await watch.statesSince(due.sinceMs)
+    const change = nodeChange(this.#nodes, nodes)
+    if (change !== null) throw new ReopenPartition(`${change} while barriers were not committed: writes may be lost`)
+    this.#nodes = nodes
+    if (this.#signal.aborted) return
+    try {
+      await commit(due.progress)
+    } catch (error) {
+      if (!(error instanceof KafkaFailure) || (error.kind !== 'retriable' && error.kind !== 'unknown')) throw error
+      metrics.errors.inc({ code: `commit-${error.kind}` })
+      log.warn({ err: error, partition }, 'offset not committed; trying again')
+      return
+    }
+    this.#gate.passed(due.progress)
+    metrics.committedPos.set({ partition }, Number(due.progress.pos))
+    metrics.held.set({ partition }, this.#gate.held)
+  }
+
+  #fail(error: unknown): void {
+    // What was given up because we are closing is no failure.
+    if (this.#signal.aborted) return
+    if (error instanceof ReopenPartition) this.#options.metrics.restarts.inc()
+    this.#enter({ kind: 'failed', error })
+    this.#failure.reject(error)
+    this.#end()
+  }
+
+  #end(): void {
+    this.#stop.abort()
+    this.#wake.resolve()
+    this.#taken.resolve()
+  }
+
+  #enter(state: OwnerState): void {
+    const { metrics, partition } = this.#options
+    metrics.state.set({ partition, state: this.#loop.kind }, 0)
+    metrics.state.set({ partition, state: state.kind }, 1)
+    this.#loop = state
+  }
+}

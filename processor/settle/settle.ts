@@ -1,0 +1,108 @@
+import type { UserRecord } from '../../core/events.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { CqlPort } from '../../runtime/cql/port.ts'
+import type { KafkaPort } from '../../runtime/kafka/port.ts'
+import type { Log } from '../../runtime/log.ts'
+import { userNumbering } from '../../runtime/reader/numbering.ts'
+import { Reader } from '../../runtime/reader/reader.ts'
+import type { Service } from '../../runtime/service.ts'
+import { Stop } from '../../runtime/stop.ts'
+import { Conservation } from './conservation.ts'
+import { NodeWatch } from './node-watch.ts'
+import { PartitionOwner } from './partition-owner.ts'
+import type { SettleMetrics } from './settle-metrics.ts'
+
+export type SettleOptions = {
+  readonly kafka: KafkaPort
+  readonly cql: CqlPort
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: SettleMetrics
+  readonly topic: string
+  readonly group: string
+  readonly partitions: number
+  readonly storeSyncMs: number
+  readonly storeSyncMarginMs: number
+  readonly commitIntervalMs: number
+  readonly cacheCells: number
+  readonly batchRecords: number
+}
+
+/** `user.outputs` → ScyllaDB: reads the partitions that the group gives it, one owner for each. */
+export class Settle implements Service {
+  readonly #options: SettleOptions
+  readonly #reader: Reader<UserRecord>
+  readonly #owners = new Map<number, PartitionOwner>()
+  readonly #conservation: Conservation
+
+  constructor(options: SettleOptions) {
+    this.#options = options
+    const { kafka, cql, clock, log, metrics, topic, group, partitions } = options
+    this.#conservation = new Conservation({ cql, clock, log, metrics, partitions })
+    const watch = new NodeWatch({ cql, clock })
+    this.#reader = new Reader<UserRecord>({
+      kafka,
+      clock,
+      log,
+      group,
+      topic,
+      partitions,
+      numbering: userNumbering,
+      open: async ({ partition, start, signal, commit }) => {
+        const owner = await PartitionOwner.open({
+          partition,
+          partitions,
+          start,
+          signal,
+          commit,
+          cql,
+          clock,
+          log,
+          metrics,
+          watch,
+          conservation: partition === 0 ? this.#conservation : null,
+          batchRecords: options.batchRecords,
+          // Every partition might come to this instance.
+          cacheCells: Math.max(1, Math.floor(options.cacheCells / partitions)),
+          holdMs: options.storeSyncMs + options.storeSyncMarginMs,
+          commitIntervalMs: options.commitIntervalMs,
+        })
+        this.#owners.set(partition, owner)
+        log.info({ partition, offset: start.offset, n: start.n, pos: start.pos }, 'partition opened')
+        return owner
+      },
+    })
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { cql, storeSyncMs } = this.#options
+    const toldMs = await cql.commitLogSyncMs()
+    if (toldMs !== null && toldMs > storeSyncMs)
+      throw new Stop({
+        code: 'store-sync',
+        reason: 'usage',
+        message: `STORE_SYNC_MS=${storeSyncMs} is below the store's commit-log sync period of ${toldMs} ms: a power loss could lose what was committed; raise it to at least ${toldMs}`,
+      })
+    const stopping = new AbortController()
+    const both = AbortSignal.any([signal, stopping.signal])
+    const checking = this.#conservation.run(both)
+    try {
+      await this.#reader.run(signal)
+    } finally {
+      stopping.abort()
+      await checking
+    }
+  }
+
+  health(): { readonly ok: boolean; readonly [detail: string]: unknown } {
+    const partitions = Object.fromEntries(
+      this.#reader.owned.map(partition => [partition, this.#owners.get(partition)?.status ?? { state: 'opening' }]),
+    )
+    return {
+      ok: !this.#conservation.broken,
+      owned: this.#reader.owned,
+      partitions,
+      conservation: { broken: this.#conservation.broken, open: this.#conservation.open },
+    }
+  }
+}

@@ -1,0 +1,209 @@
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { TinyExchange } from '../../core/testing/tiny-exchange.ts'
+import type { UserId } from '../../core/ids.ts'
+import { type Stack, up } from '../../local/stack.ts'
+import { Settle } from '../../processor/settle/settle.ts'
+import { settleMetrics } from '../../processor/settle/settle-metrics.ts'
+import { UserTopic } from '../../processor/settle/testing/user-topic.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import { openCql } from '../../runtime/cql/cql.ts'
+import { migrateStore } from '../../runtime/cql/migrate.ts'
+import type { CqlPort, CqlRow } from '../../runtime/cql/port.ts'
+import { openKafka } from '../../runtime/kafka/kafka.ts'
+import type { KafkaPort } from '../../runtime/kafka/port.ts'
+import { namesOf } from '../../runtime/names.ts'
+import { toCommitted } from '../../runtime/reader/progress.ts'
+import { encodeUserRecord } from '../../schemas/codec.ts'
+import type { Pos } from '../../core/ids.ts'
+
+const partitions = 3
+const stream = `settle_int_${process.pid}_${Date.now().toString(36)}`
+const names = namesOf(stream)
+const log = pino({ level: 'warn' })
+let stack: Stack<'kafka' | 'cassandra'>
+let kafka: KafkaPort
+let cql: CqlPort
+const topic = new UserTopic({ partitions })
+const exchange = new TinyExchange()
+let sent = topic.records.map(() => 0)
+
+const openStore = ({ keyspace }: { readonly keyspace?: string } = {}): Promise<CqlPort> =>
+  openCql({
+    contactPoints: stack.cassandra.contactPoints.map(host => `${host}:${stack.cassandra.port}`),
+    datacenter: stack.cassandra.localDataCenter,
+    ...(keyspace === undefined ? {} : { keyspace }),
+    username: '',
+    password: '',
+    inFlight: 64,
+    log,
+    clock: systemClock,
+  })
+
+beforeAll(async () => {
+  stack = await up({ servers: ['kafka', 'cassandra'] })
+  kafka = openKafka({
+    brokers: stack.kafka.brokers,
+    clientId: stream,
+    log,
+    sessionTimeoutMs: 6000,
+    heartbeatIntervalMs: 500,
+  })
+  await kafka.admin.createTopics([{ topic: names.topics.users, partitions, replicationFactor: 1, config: {} }])
+  const start = toCommitted({ offset: 0n, n: 0n, pos: 0n as Pos })
+  await kafka.admin.setOffsets({
+    group: names.groups.settle,
+    topic: names.topics.users,
+    offsets: new Map(topic.records.map((_, partition) => [partition, start])),
+  })
+  await migrateStore({
+    open: openStore,
+    keyspace: names.keyspace,
+    stream,
+    partitions,
+    datacenter: stack.cassandra.localDataCenter,
+    replicationFactor: 1,
+  })
+  cql = await openStore({ keyspace: names.keyspace })
+})
+
+afterAll(async () => {
+  await cql?.define(`DROP KEYSPACE IF EXISTS ${names.keyspace}`)
+  await cql?.close()
+  await kafka?.admin.deleteTopics([names.topics.users])
+  await kafka?.close()
+})
+
+/** Sends what the topic has gained. */
+const send = async (): Promise<void> => {
+  const writer = await kafka.openTxWriter({ transactionalId: names.transactionalIds.repartition })
+  const records = topic.records.flatMap((each, partition) =>
+    each.slice(sent[partition]).map(record => ({
+      topic: names.topics.users,
+      partition,
+      key: null,
+      value: encodeUserRecord(record),
+      timestampMs: record.pos / 1000n,
+    })),
+  )
+  await writer.commitBatch({ records })
+  await writer.close()
+  sent = topic.records.map(each => each.length)
+}
+
+const settle = (): {
+  readonly stop: () => Promise<void>
+  readonly failed: Promise<void>
+  readonly registry: Registry
+} => {
+  const registry = new Registry()
+  const service = new Settle({
+    kafka,
+    cql,
+    clock: systemClock,
+    log,
+    metrics: settleMetrics(registry),
+    topic: names.topics.users,
+    group: names.groups.settle,
+    partitions,
+    storeSyncMs: 10_000,
+    storeSyncMarginMs: 0,
+    commitIntervalMs: 100,
+    cacheCells: 1000,
+    batchRecords: 50,
+  })
+  const stopping = new AbortController()
+  const failed = service.run(stopping.signal)
+  failed.catch(() => {})
+  return {
+    registry,
+    failed,
+    stop: async () => {
+      stopping.abort()
+      await failed
+    },
+  }
+}
+
+const until = async (what: string, condition: () => Promise<boolean>): Promise<void> => {
+  const deadline = Date.now() + 60_000
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not within a minute: ${what}`)
+    await systemClock.sleep(100)
+  }
+}
+
+const all = async (query: string): Promise<readonly CqlRow[]> => {
+  const rows: CqlRow[] = []
+  for await (const row of cql.scan(query)) rows.push(row)
+  return rows
+}
+
+const lastInterval = async (): Promise<boolean> =>
+  (await cql.query('SELECT part FROM intervals WHERE barrier_pos = ?', [topic.pos])).length === partitions
+
+/** Every user's balances by the engine's own last word. */
+const engineBalances = (): Map<string, string> => {
+  const last = new Map<string, string>()
+  for (const record of topic.records.flat())
+    if (record.kind === 'UserOutput')
+      for (const { value } of record.changes)
+        last.set(`${value.user}/${value.asset}`, `${value.available} ${value.frozen} ${value.version} ${record.pos}`)
+  return last
+}
+
+const storedBalances = async (): Promise<Map<string, string>> =>
+  new Map(
+    (await all('SELECT user_id, asset, bal FROM balances')).map(row => [
+      `${row['user_id'] as UserId}/${row['asset'] as number}`,
+      (row['bal'] as bigint[]).join(' '),
+    ]),
+  )
+
+const trade = (count: number, seed: number): void => {
+  for (let at = 0; at < count; at++) {
+    const user = 1 + ((at * 7 + seed) % 4)
+    const side = (at + seed) % 2 === 0 ? ('Buy' as const) : ('Sell' as const)
+    topic.output(
+      exchange.take({ kind: 'place', user, side, price: 50 + ((at * 3) % 5) - 2, lots: 1 + (at % 9), life: 'rest' }),
+    )
+    if (at % 25 === 24) topic.barrier()
+  }
+  topic.barrier()
+}
+
+test('settles what is there, stops, goes on, and the store is what the engine says', async () => {
+  for (const user of [1, 2, 3, 4])
+    for (const asset of [1, 2]) topic.output(exchange.take({ kind: 'deposit', user, asset, amount: 10_000_000 }))
+  trade(200, 1)
+  await send()
+  const first = settle()
+  await until('all intervals of the first part', lastInterval)
+  await first.stop()
+  expect(await storedBalances()).toEqual(engineBalances())
+
+  trade(200, 2)
+  await send()
+  const second = settle()
+  await until('all intervals of the second part', lastInterval)
+  await until('offsets committed at the last barrier', async () => {
+    const committed = await kafka.committed({ group: names.groups.settle, topic: names.topics.users })
+    return [...committed.values()].every(({ metadata }) => metadata.includes(`pos=${topic.pos}`))
+  })
+  await until('conservation checked', async () => {
+    const text = await second.registry.metrics()
+    return (
+      /settle_settle_intervals_total\{result="equal"\} \d+/.test(text) && /settle_settle_intervals_open 0/.test(text)
+    )
+  })
+  await second.stop()
+  expect(await second.registry.metrics()).not.toMatch(/result="unequal"/)
+  expect(await storedBalances()).toEqual(engineBalances())
+
+  const outputs = topic.records.flat().filter(record => record.kind === 'UserOutput')
+  expect((await all('SELECT pos FROM history')).length).toBe(outputs.length)
+  const trades = new Set(outputs.flatMap(record => record.trades.map(each => each.value.trade)))
+  expect(trades.size).toBeGreaterThan(20)
+  expect((await all('SELECT trade_id FROM trades')).map(row => row['trade_id']).sort()).toEqual([...trades].sort())
+})
