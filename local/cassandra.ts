@@ -18,11 +18,11 @@ export const LOCAL_DATA_CENTER = 'datacenter1'
 export const cassandra: ServerDriver = {
   server: 'cassandra',
   title: 'Cassandra 5.0.5',
-  jarSet: { name: 'cassandra', usualDownloads: 420 },
+  jarSet: { name: 'cassandra', usualDownloads: 500 },
   startTimeoutMs: 150_000,
   stopTimeoutMs: 30_000,
   usualStartMs: 14_000,
-  memoryMb: settings => (settings['heapMb'] ?? 0) + 448,
+  memoryMb: settings => (settings['heapMb'] ?? 0) + 640,
 
   async prepare(record, tools) {
     const { java, jarDir } = javaTools(record, tools)

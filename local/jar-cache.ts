@@ -25,6 +25,7 @@ export interface FetchOptions {
 const POMS = join(import.meta.dirname, 'poms')
 const MAVEN_TIMEOUT_MS = 10 * 60_000
 const TRIES = 2
+export const MAVEN = 'mvn'
 
 /** Where a set of jars is when it is cached. The name changes with the pom, so a new version is a new folder. */
 export function jarFolder(set: JarSet, options: Pick<FetchOptions, 'cacheDir' | 'pomDir'>): string {
@@ -106,7 +107,7 @@ function moveUnlessThere(from: string, to: string): void {
 
 const runMaven: RunMaven = (args, onLine) =>
   new Promise((resolve, reject) => {
-    const child = spawn('mvn', args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: MAVEN_TIMEOUT_MS })
+    const child = spawn(MAVEN, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: MAVEN_TIMEOUT_MS })
     let rest = ''
     const take = (chunk: Buffer) => {
       const lines = (rest + chunk.toString()).split(/\r?\n/)

@@ -41,7 +41,7 @@ export const BROKER_SETTINGS: Readonly<Record<string, string>> = {
 export const kafka: ServerDriver = {
   server: 'kafka',
   title: 'Kafka 4.1.0',
-  jarSet: { name: 'kafka', usualDownloads: 330 },
+  jarSet: { name: 'kafka', usualDownloads: 462 },
   startTimeoutMs: 90_000,
   stopTimeoutMs: 20_000,
   usualStartMs: 6_000,

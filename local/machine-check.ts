@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { MAVEN } from './jar-cache.ts'
 import type { Environment } from './settings.ts'
 import { SetupError } from './setup-error.ts'
 
@@ -51,10 +52,10 @@ export function javaMajor(versionText: string): number | undefined {
 /** @throws SetupError when Maven, which fetches the jars, does not run */
 export async function requireMaven(env: Environment): Promise<void> {
   try {
-    await run('mvn', ['--version'], { env: env as NodeJS.ProcessEnv, timeout: COMMAND_TIMEOUT_MS })
+    await run(MAVEN, ['--version'], { env: env as NodeJS.ProcessEnv, timeout: COMMAND_TIMEOUT_MS })
   } catch {
     throw new SetupError(
-      `Maven does not run (mvn), it fetches the servers' jars: install it (Debian: apt install maven), ${DOCKER_WAY}.`,
+      `Maven does not run (${MAVEN}), it fetches the servers' jars: install it (Debian: apt install maven), ${DOCKER_WAY}.`,
     )
   }
 }

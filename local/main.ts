@@ -1,7 +1,6 @@
 import { showProgress } from './progress.ts'
 import { SERVER_NAMES, type ServerName } from './settings.ts'
-import { SetupError } from './setup-error.ts'
-import { clean, down, type ServerRecord, serviceEnvironment, stackFromFile, status, up } from './stack.ts'
+import { clean, down, type ServerRecord, SetupError, serviceEnvironment, stackFromFile, status, up } from './stack.ts'
 
 const USAGE = `The servers that Settle needs, on this machine: Kafka, Cassandra and the StarRocks stand-in.
 

@@ -51,7 +51,7 @@ function bars(out: NodeJS.WriteStream): Progress {
   })
   return {
     step(title) {
-      const bar: SingleBar = multi.create(1000, 0, { title: title.padEnd(32), note: '' })
+      const bar: SingleBar = multi.create(1000, 0, { title: title.padEnd(34), note: '' })
       const to = (fraction: number, note: string) => bar.update(Math.round(fraction * 1000), { note })
       return {
         at: fraction => to(fraction, ''),

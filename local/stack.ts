@@ -9,8 +9,8 @@ import { readState, type ServerRecord, type Services, type StateFile, stateFileP
 
 export { serviceEnvironment } from './services.ts'
 export { SetupError } from './setup-error.ts'
-export type { Environment, ServerName } from './settings.ts'
-export type { ServerRecord, Services } from './state-file.ts'
+export type { ServerName } from './settings.ts'
+export type { ServerRecord } from './state-file.ts'
 
 const LOCK_WAIT_MS = 5 * 60_000
 
