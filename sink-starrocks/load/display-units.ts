@@ -27,7 +27,8 @@ export type SymbolUnits = {
 /** Turns smallest units into the exact decimal texts that analysts read, by the reference data met so far. */
 export class DisplayUnits {
   readonly #decimals = new Map<AssetId, number>()
-  readonly #symbols = new Map<SymbolId, SymbolUnits>()
+  readonly #symbols = new Map<SymbolId, KnownSymbol>()
+  readonly #made = new Map<SymbolId, SymbolUnits>()
 
   /** @throws Stop `asset-decimals` for an asset that DECIMAL(38, 18) can't show, `reference-altered` when decimals differ */
   learn({ assets, symbols }: KnownReference | ReferenceData): void {
@@ -45,14 +46,8 @@ export class DisplayUnits {
         )
       this.#decimals.set(asset, decimals)
     }
-    for (const { symbol, base, quote, lot } of symbols) {
-      const priceDigits = this.#decimalsOf(quote) + (lot.toString().length - 1) - this.#decimalsOf(base)
-      this.#symbols.set(symbol, {
-        base: units => this.amount(base, units),
-        quote: units => this.amount(quote, units),
-        price: price => priceText(price, priceDigits, symbol),
-      })
-    }
+    // Not looked into before a row needs it: StarRocks may show the symbols of a load whose assets are still on their way.
+    for (const { symbol, base, quote, lot } of symbols) this.#symbols.set(symbol, { symbol, base, quote, lot })
   }
 
   /** An amount in whole units. @throws Stop `asset-unknown` before the asset's reference data was met */
@@ -60,12 +55,22 @@ export class DisplayUnits {
     return toDisplay(units, this.#decimalsOf(asset))
   }
 
-  /** @throws Stop `symbol-unknown` before the symbol's reference data was met */
+  /** @throws Stop `symbol-unknown` or `asset-unknown` before the reference data of the symbol was met */
   symbol(symbol: SymbolId): SymbolUnits {
-    const found = this.#symbols.get(symbol)
-    if (!found)
+    const made = this.#made.get(symbol)
+    if (made) return made
+    const known = this.#symbols.get(symbol)
+    if (!known)
       throw refuse('symbol-unknown', `symbol ${symbol} is in no reference data read so far; the log began without it`)
-    return found
+    const { base, quote, lot } = known
+    const priceDigits = this.#decimalsOf(quote) + (lot.toString().length - 1) - this.#decimalsOf(base)
+    const units: SymbolUnits = {
+      base: amount => this.amount(base, amount),
+      quote: amount => this.amount(quote, amount),
+      price: price => priceText(price, priceDigits, symbol),
+    }
+    this.#made.set(symbol, units)
+    return units
   }
 
   #decimalsOf(asset: AssetId): number {

@@ -1,0 +1,221 @@
+import fc from 'fast-check'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { describe, expect, it } from 'vitest'
+import type { EngineOutput, UserRecord } from '../../core/events.ts'
+import { history } from '../../core/testing/history.ts'
+import { KafkaFailure } from '../../runtime/kafka/port.ts'
+import { namesOf } from '../../runtime/names.ts'
+import { LoadService } from './load.ts'
+import { loadMetrics } from './metrics.ts'
+import { FakeKafka } from './testing/fake-kafka.ts'
+import { FakeStarRocks, type Mishap } from './testing/fake-starrocks.ts'
+import { TestClock } from './testing/test-clock.ts'
+import { userTopic } from './testing/user-topic.ts'
+
+const log = pino({ level: 'silent' })
+const partitions = 3
+
+const service = (kafka: FakeKafka, starrocks: FakeStarRocks, clock: TestClock, flushRows = 40): LoadService => {
+  let batches = 0
+  return new LoadService({
+    kafka: kafka.port,
+    streamLoad: starrocks,
+    readReference: starrocks.readReference,
+    clock,
+    log,
+    metrics: loadMetrics(new Registry()),
+    names: namesOf('test'),
+    partitions,
+    rule: { ms: 100, rows: flushRows, bytes: 1_000_000 },
+    newBatchId: () => `${clock.monotonicMs()}-${++batches}-${kafka.offsets.get(0)?.offset}`.replace('.', '_'),
+  })
+}
+
+const topicOf = (outputs: readonly EngineOutput[]): UserRecord[][] =>
+  userTopic(outputs, { partitions, barrierEvery: 5 })
+
+/** Runs until everything is read, or until `stopWhen`. */
+const runUntil = async (loading: LoadService, done: () => boolean, clock: TestClock): Promise<void> => {
+  const stop = new AbortController()
+  const running = loading.run(stop.signal)
+  let ended = false
+  const watched = running.finally(() => {
+    ended = true
+  })
+  watched.catch(() => {})
+  for (let turn = 0; !done() && !ended; turn++) {
+    if (turn > 100_000) throw new Error(`not done after ${clock.monotonicMs()} ms: ${JSON.stringify(loading.health())}`)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  stop.abort()
+  await watched
+}
+
+/** What one uninterrupted run without mishaps makes of a log. */
+const undisturbed = async (topic: readonly (readonly UserRecord[])[]): Promise<string> => {
+  const clock = new TestClock()
+  const [kafka, starrocks] = [new FakeKafka(topic, { clock, fetchCount: () => 1000 }), new FakeStarRocks()]
+  await runUntil(service(kafka, starrocks, clock, 1_000_000), () => kafka.isReadUp, clock)
+  return starrocks.contents()
+}
+
+describe('load', () => {
+  it('brings every trade, order event, posting and balance of the log into StarRocks', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, async outputs => {
+        const clock = new TestClock()
+        const topic = topicOf(outputs)
+        const [kafka, starrocks] = [new FakeKafka(topic, { clock, fetchCount: () => 7 }), new FakeStarRocks()]
+        await runUntil(service(kafka, starrocks, clock), () => kafka.isReadUp, clock)
+        const trades = outputs.flatMap(each => each.trades)
+        const orders = outputs.flatMap(each => each.orders)
+        const changes = outputs.flatMap(each => each.changes)
+        expect(new Set(starrocks.rows('trades').map(row => row['trade_id']))).toEqual(
+          new Set(trades.map(each => `${each.trade}`)),
+        )
+        expect(starrocks.rows('user_trades').length).toBe(trades.length * 2)
+        expect(starrocks.rows('order_events').length).toBe(orders.length)
+        expect(starrocks.rows('ledger').length).toBe(changes.length)
+        const last = new Map(orders.map(each => [`${each.order}`, each]))
+        expect(new Map(starrocks.rows('orders').map(row => [row['order_id'], row['state']]))).toEqual(
+          new Map([...last].map(([id, each]) => [id, each.state])),
+        )
+        const balances = new Map(
+          changes.map(each => [`${each.user}/${each.asset}`, `${each.available}/${each.frozen}`]),
+        )
+        expect(
+          new Map(
+            starrocks
+              .rows('balances')
+              .map(row => [`${row['user_id']}/${row['asset_id']}`, `${row['available_units']}/${row['frozen_units']}`]),
+          ),
+        ).toEqual(balances)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('leaves the same tables whatever goes wrong and wherever it is stopped or rebalanced', async () => {
+    const mishaps = fc.array(
+      fc.constantFrom<Mishap>('nothing', 'nothing', 'rolled back', 'answer lost', 'request lost', 'publish timeout'),
+      { minLength: 1, maxLength: 30 },
+    )
+    const stops = fc.array(fc.record({ afterLoads: fc.nat(8), how: fc.constantFrom('restart', 'rebalance') }), {
+      maxLength: 6,
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        history,
+        mishaps,
+        stops,
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 200 }),
+        async (outputs, plan, interruptions, fetchCount, flushRows) => {
+          const clock = new TestClock()
+          const topic = topicOf(outputs)
+          let attempts = 0
+          const starrocks = new FakeStarRocks(() => plan[attempts++ % plan.length] as Mishap)
+          // A plan of mishaps alone would never end.
+          if (!plan.includes('nothing')) plan.push('nothing')
+          const kafka = new FakeKafka(topic, { clock, fetchCount: () => fetchCount })
+          for (const { afterLoads, how } of interruptions) {
+            const until = attempts + afterLoads
+            const done = (): boolean => attempts >= until || kafka.isReadUp
+            if (how === 'restart') {
+              await runUntil(service(kafka, starrocks, clock, flushRows), done, clock)
+              continue
+            }
+            let rebalanced = false
+            await runUntil(
+              service(kafka, starrocks, clock, flushRows),
+              () => {
+                if (rebalanced || !done()) return rebalanced && attempts >= until + 2
+                kafka.rebalance()
+                rebalanced = true
+                return kafka.isReadUp
+              },
+              clock,
+            )
+          }
+          await runUntil(service(kafka, starrocks, clock, flushRows), () => kafka.isReadUp, clock)
+          expect(starrocks.contents()).toBe(await undisturbed(topic))
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  it('commits what barriers alone bring, and never before the rows are there', async () => {
+    const clock = new TestClock()
+    const topic = userTopic([], { partitions, barrierEvery: 1 })
+    const kafka = new FakeKafka(topic, { clock, fetchCount: () => 10 })
+    const starrocks = new FakeStarRocks()
+    const early: number[] = []
+    kafka.onCommit = partition => {
+      if (starrocks.rows('assets').length === 0) early.push(partition)
+    }
+    await runUntil(service(kafka, starrocks, clock), () => kafka.isReadUp, clock)
+    expect(early).toEqual([])
+    expect([...kafka.offsets.values()].map(each => each.metadata)).toEqual(
+      topic.map(records => `n=${records.length} pos=${records.at(-1)?.pos}`),
+    )
+  })
+
+  it('stops with row, column and reason when StarRocks refuses rows, and commits nothing', async () => {
+    const clock = new TestClock()
+    const kafka = new FakeKafka(topicOf([]), { clock, fetchCount: () => 10 })
+    const starrocks = new FakeStarRocks()
+    starrocks.load = async () => ({ kind: 'refused', reason: 'too many filtered rows', detail: "Column 'name': no" })
+    await expect(runUntil(service(kafka, starrocks, clock), () => false, clock)).rejects.toMatchObject({
+      code: 'load-rows-refused',
+      reason: 'refused',
+      message: expect.stringMatching(/table test\.\w+ refused rows .*too many filtered rows.*\nColumn 'name': no/s),
+    })
+    expect([...kafka.offsets.values()].every(each => each.offset === 0n)).toBe(true)
+  })
+
+  it('gives up on a server that never takes a load, within its bound, and says so in health before', async () => {
+    const clock = new TestClock()
+    const kafka = new FakeKafka(topicOf([]), { clock, fetchCount: () => 10 })
+    const starrocks = new FakeStarRocks(() => 'rolled back')
+    const loading = service(kafka, starrocks, clock)
+    await expect(runUntil(loading, () => false, clock)).rejects.toMatchObject({
+      code: 'load-gave-up',
+      reason: 'failed',
+    })
+    expect(loading.health()).toMatchObject({ ok: false, trouble: expect.stringContaining('rolled back') })
+  })
+
+  it('commits again what could not be committed, and leaves to others what is no longer its own', async () => {
+    const clock = new TestClock()
+    const topic = topicOf([])
+    const kafka = new FakeKafka(topic, { clock, fetchCount: () => 10 })
+    const failures = [
+      new KafkaFailure('retriable', 'coordinator moved'),
+      new KafkaFailure('superseded', 'not yours'),
+      new KafkaFailure('retriable', 'coordinator moved'),
+    ]
+    kafka.onCommit = () => {
+      const failure = failures.shift()
+      if (failure) throw failure
+    }
+    const starrocks = new FakeStarRocks()
+    const committed = (): number => [...kafka.offsets.values()].filter(each => each.offset > 0n).length
+    await runUntil(service(kafka, starrocks, clock), () => committed() === 2, clock)
+    await runUntil(service(kafka, starrocks, clock), () => kafka.isReadUp, clock)
+    expect(failures).toEqual([])
+  })
+
+  it('stops at an amount of an asset that no reference data told of', async () => {
+    const clock = new TestClock()
+    const outputs = fc.sample(history, { numRuns: 1, seed: 1 })[0] as EngineOutput[]
+    const topic = topicOf(outputs).map(records =>
+      records.filter(each => each.kind !== 'UserReference').map((each, index) => ({ ...each, n: BigInt(index + 1) })),
+    )
+    const kafka = new FakeKafka(topic, { clock, fetchCount: () => 10 })
+    await expect(runUntil(service(kafka, new FakeStarRocks(), clock), () => false, clock)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(asset|symbol)-unknown$/),
+    })
+  })
+})
