@@ -16,26 +16,19 @@ export type BoundParams = {
 export const bindParams = (params: readonly CqlParam[], cql: string): BoundParams => {
   let bytes = 0
   const bind = (value: CqlParam): unknown => {
-    bytes += 4
-    switch (typeof value) {
-      case 'bigint':
-        if (!isAmount(value)) throw outOfRange(value, cql)
-        bytes += 8
-        return value
-      case 'number':
-        bytes += 4
-        return value
-      case 'boolean':
-        bytes += 1
-        return value
-      case 'string':
-        bytes += value.length
-        return value
-      case 'object':
-        return bindObject(value)
-      default:
-        throw new CqlFailure('refused', 'argument', `a parameter is ${typeof value} in: ${cql}`)
+    bytes += 8
+    if (typeof value === 'bigint') {
+      if (!isAmount(value)) throw outOfRange(value, cql)
+      bytes += 4
+      return value
     }
+    if (typeof value === 'string') {
+      bytes += value.length
+      return value
+    }
+    if (typeof value === 'object') return bindObject(value)
+    if (typeof value === 'number' || typeof value === 'boolean') return value
+    throw new CqlFailure('refused', 'argument', `a parameter is ${typeof value} in: ${cql}`)
   }
   const bindObject = (value: Exclude<CqlParam, bigint | number | boolean | string>): unknown => {
     if (value === null) return types.unset

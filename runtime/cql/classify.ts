@@ -21,59 +21,41 @@ export const classifyCql = (error: unknown): CqlVerdict => {
   if (error instanceof errors.AuthenticationError) return refused('authentication')
   if (error instanceof errors.ArgumentError || error instanceof TypeError || error instanceof RangeError)
     return refused('argument')
-  if (error instanceof errors.ResponseError) return classifyResponse(error.code)
+  if (error instanceof errors.ResponseError) return responses.get(error.code) ?? refused('unknown-response')
   // A connection that broke in the middle of a request rejects with a plain socket error or a DriverError.
   if (isSocketError(error) || error instanceof errors.DriverError) return again('connection')
   return refused('unexpected')
 }
 
-const classifyResponse = (code: number): CqlVerdict => {
-  switch (code) {
-    // Too few replicas are up for the quorum: nothing was written.
-    case codes.unavailableException:
-      return again('unavailable')
-    // Too few replicas answered in time: written by some, perhaps by all.
-    case codes.writeTimeout:
-    case codes.clientWriteFailure:
-      return again('write-timeout')
-    case codes.readTimeout:
-      return again('read-timeout')
-    // A replica failed: an overloaded commit log, or too many tombstones to read. The first passes.
-    case codes.writeFailure:
-      return again('write-failure')
-    case codes.readFailure:
-      return again('read-failure')
-    // The node sheds load, or is only starting.
-    case codes.overloaded:
-      return again('overloaded')
-    case codes.isBootstrapping:
-      return again('bootstrapping')
-    // A node's own mishap, such as a stop in the middle of a request.
-    case codes.serverError:
-    case codes.truncateError:
-      return again('server-error')
-    // The driver prepares again by itself; twice in a row means that the schema is changing.
-    case codes.unprepared:
-      return again('unprepared')
-    case codes.badCredentials:
-    case codes.unauthorized:
-      return refused('authentication')
-    // What we sent does not fit the schema: the same bytes will never do.
-    case codes.syntaxError:
-      return refused('syntax')
-    case codes.invalid:
-      return refused('invalid')
-    case codes.configError:
-      return refused('config')
-    case codes.alreadyExists:
-      return refused('already-exists')
-    case codes.functionFailure:
-    case codes.protocolError:
-      return refused('protocol')
-    default:
-      return refused('unknown-response')
-  }
-}
+/** The server's own errors. */
+const responses: ReadonlyMap<number, CqlVerdict> = new Map([
+  // Too few replicas are up for the quorum: nothing was written.
+  [codes.unavailableException, again('unavailable')],
+  // Too few replicas answered in time: written by some, perhaps by all.
+  [codes.writeTimeout, again('write-timeout')],
+  [codes.clientWriteFailure, again('write-timeout')],
+  [codes.readTimeout, again('read-timeout')],
+  // A replica failed: an overloaded commit log, or too many tombstones to read. The first passes.
+  [codes.writeFailure, again('write-failure')],
+  [codes.readFailure, again('read-failure')],
+  // The node sheds load, or is only starting.
+  [codes.overloaded, again('overloaded')],
+  [codes.isBootstrapping, again('bootstrapping')],
+  // A node's own mishap, such as a stop in the middle of a request.
+  [codes.serverError, again('server-error')],
+  [codes.truncateError, again('server-error')],
+  // The driver prepares again by itself; twice in a row means that the schema is changing.
+  [codes.unprepared, again('unprepared')],
+  [codes.badCredentials, refused('authentication')],
+  [codes.unauthorized, refused('authentication')],
+  // What we sent does not fit the schema: the same bytes never will.
+  [codes.syntaxError, refused('syntax')],
+  [codes.invalid, refused('invalid')],
+  [codes.configError, refused('config')],
+  [codes.alreadyExists, refused('already-exists')],
+  [codes.functionFailure, refused('protocol')],
+  [codes.protocolError, refused('protocol')],
+])
 
 const socketCodes = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
 const isSocketError = (error: unknown): boolean =>

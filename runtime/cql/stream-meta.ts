@@ -86,7 +86,6 @@ const storedShape = async (cql: CqlPort, keyspace: string): Promise<ReturnType<t
     'SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?',
     [keyspace],
   )
-  const text = (value: CqlValue | undefined): string => value as string
   return shapeOfStore(
     columns.map(row => ({
       table: text(row['table_name']),
@@ -102,3 +101,5 @@ const storedShape = async (cql: CqlPort, keyspace: string): Promise<ReturnType<t
     })),
   )
 }
+
+const text = (value: CqlValue | undefined): string => value as string
