@@ -77,7 +77,7 @@ export class UserTopic {
   #append(partition: number, body: Body): void {
     const records = this.records[partition] as UserRecord[]
     const head = { n: BigInt(records.length) + 1n, src: this.#src, pos: this.pos }
-    records.push({ ...body, ...head } as UserRecord)
+    records.push({ ...body, ...head })
   }
 }
 
