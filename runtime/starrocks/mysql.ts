@@ -1,4 +1,4 @@
-import { createPool, type Pool, type QueryError } from 'mysql2'
+import { createPool, type Pool, type PoolConnection, type QueryError } from 'mysql2'
 import { starrocksLimits as limits } from './limits.ts'
 import { SqlFailure, type SqlPort, type SqlRow, type SqlValue } from './sql-port.ts'
 
@@ -59,7 +59,7 @@ class Mysql implements SqlPort {
   }
 
   async *stream(sql: string, params: readonly SqlValue[] = []): AsyncIterable<SqlRow> {
-    const connection = await new Promise<import('mysql2').PoolConnection>((resolve, reject) => {
+    const connection = await new Promise<PoolConnection>((resolve, reject) => {
       this.#pool.getConnection((error, found) => {
         if (error) reject(this.#failure(error as QueryError, sql))
         else resolve(found)

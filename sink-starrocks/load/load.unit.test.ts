@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
@@ -39,18 +39,20 @@ const topicOf = (outputs: readonly EngineOutput[]): UserRecord[][] =>
 const runUntil = async (loading: LoadService, done: () => boolean, clock: TestClock): Promise<void> => {
   const stop = new AbortController()
   const running = loading.run(stop.signal)
-  let ended = false
+  const end = { came: false }
   const watched = running.finally(() => {
-    ended = true
+    end.came = true
   })
   watched.catch(() => {})
-  for (let turn = 0; !done() && !ended; turn++) {
+  for (let turn = 0; !done() && !end.came; turn++) {
     if (turn > 100_000) throw new Error(`not done after ${clock.monotonicMs()} ms: ${JSON.stringify(loading.health())}`)
     await new Promise(resolve => setImmediate(resolve))
   }
   stop.abort()
   await watched
 }
+
+const renumbered = (record: UserRecord, index: number): UserRecord => Object.assign(record, { n: BigInt(index + 1) })
 
 /** What one uninterrupted run without mishaps makes of a log. */
 const undisturbed = async (topic: readonly (readonly UserRecord[])[]): Promise<string> => {
@@ -210,9 +212,7 @@ describe('load', () => {
   it('stops at an amount of an asset that no reference data told of', async () => {
     const clock = new TestClock()
     const outputs = fc.sample(history, { numRuns: 1, seed: 1 })[0] as EngineOutput[]
-    const topic = topicOf(outputs).map(records =>
-      records.filter(each => each.kind !== 'UserReference').map((each, index) => ({ ...each, n: BigInt(index + 1) })),
-    )
+    const topic = topicOf(outputs).map(records => records.filter(each => each.kind !== 'UserReference').map(renumbered))
     const kafka = new FakeKafka(topic, { clock, fetchCount: () => 10 })
     await expect(runUntil(service(kafka, new FakeStarRocks(), clock), () => false, clock)).rejects.toMatchObject({
       code: expect.stringMatching(/^(asset|symbol)-unknown$/),
