@@ -30,5 +30,7 @@ export const limits = {
   statementChars: 1_048_576,
   /** Waiting for one table's lock: loads, statements and refreshes together. */
   tableLockWaiters: 2000,
+  /** At the end, requests under way may take so long; less than closeTimeoutMs. */
+  drainTimeoutMs: 5_000,
   closeTimeoutMs: 10_000,
 } as const

@@ -11,7 +11,7 @@ try {
     await standIn[Symbol.asyncDispose]()
     process.exit(0)
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => close().catch(fail))
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void close().catch(fail))
   const { feHttpPort: feHttp, beHttpPort: beHttp, mysqlPort: mysql } = standIn
   console.log(JSON.stringify({ ready: true, standIn: true, feHttp, beHttp, mysql }))
 } catch (error) {

@@ -33,6 +33,13 @@ export async function openBeDoor(options: BeDoorOptions): Promise<Listener> {
   return listener
 }
 
+/** Either the answer that the headers alone earn, or a load that may send its body. */
+type Beginning =
+  | { readonly kind: 'answer'; readonly answer: object }
+  | { readonly kind: 'begun'; readonly load: BegunLoad }
+
+const answer = (label: string, message: string): Beginning => ({ kind: 'answer', answer: failed(label, message) })
+
 class BeDoor {
   port = 0
   readonly #options: BeDoorOptions
@@ -90,12 +97,7 @@ class BeDoor {
   }
 
   /** Everything that can be said from the headers alone. */
-  #begin(
-    target: LoadTarget,
-    request: IncomingMessage,
-    started: number,
-  ): { kind: 'answer'; answer: object } | { kind: 'begun'; load: BegunLoad } {
-    const answer = (label: string, message: string) => ({ kind: 'answer' as const, answer: failed(label, message) })
+  #begin(target: LoadTarget, request: IncomingMessage, started: number): Beginning {
     const parsed = parseLoadHeaders(request.headers)
     const label = parsed.kind === 'load' ? parsed.request.label : parsed.label
     const auth = checkBasicAuth(request.headers.authorization, this.#options.users)

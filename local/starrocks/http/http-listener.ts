@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { limits } from '../limits.ts'
 
 export type Handler = (
   request: IncomingMessage,
@@ -29,8 +30,10 @@ export async function listenHttp(port: number, handler: Handler): Promise<Listen
     port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
       const closed = new Promise(resolve => server.close(resolve))
-      server.closeAllConnections()
+      // Requests under way are answered first: a load that is cut off is one whose end its client must find out.
+      const cutOff = setTimeout(() => server.closeAllConnections(), limits.drainTimeoutMs)
       await closed
+      clearTimeout(cutOff)
     },
   }
 }

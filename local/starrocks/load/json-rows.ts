@@ -165,8 +165,8 @@ function parseAll(json: string): readonly unknown[] | undefined {
   }
 }
 
-/** An unquoted number with 16 digits or more, a fraction or an exponent; strings may look like one, which costs only time. */
-const inexactNumber = /[:[,\s]-?(?:\d{16}|\d+[.eE])/
+/** A field with an unquoted number of 16 digits or more, a fraction or an exponent; what looks like one costs only time. */
+const inexactNumber = /"\s*:\s*-?(?:\d{16}|\d+[.eE])/
 
 function parseExact(json: string): unknown {
   if (!inexactNumber.test(json)) return JSON.parse(json)

@@ -181,7 +181,7 @@ function readCompression(headers: IncomingHttpHeaders): 'none' | 'gzip' {
 function checkTimezone(zone: string | undefined): void {
   if (zone === undefined || /^[+-]\d\d:\d\d$/.test(zone)) return
   try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
+    Intl.DateTimeFormat('en', { timeZone: zone })
   } catch {
     throw new HeaderRefusal(`Unknown or incorrect time zone: '${zone}'`)
   }

@@ -94,7 +94,7 @@ export class RowConverter {
       if (value !== null && typeof value === 'object' && 'misfit' in value) {
         return { kind: 'refused', reason: `Column '${column.name}': ${value.misfit}` }
       }
-      values.push(value as DuckDBValue)
+      values.push(value)
     }
     return { kind: 'row', values }
   }

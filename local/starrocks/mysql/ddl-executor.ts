@@ -46,7 +46,9 @@ export async function executeDdl(
     }
     case 'drop':
       return dropRelation(parts, statement, resolve(statement.target))
-    default:
+    case 'create table':
+    case 'create view':
+    case 'create materialized view':
       return createRelation(parts, statement, resolve(statement.target))
   }
 }

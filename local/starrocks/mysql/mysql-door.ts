@@ -8,7 +8,7 @@ import { limits } from '../limits.ts'
 import { nativePasswordFits } from './native-password.ts'
 import { serverVersion } from '../sql/select-translation.ts'
 import { type Answer, Session, type SessionParts } from './session.ts'
-import { asSqlError, notSupported, SqlError, unknownDatabase } from '../sql/sql-error.ts'
+import { asSqlError, notSupported, SqlError } from '../sql/sql-error.ts'
 import { textColumn, type WireColumn, wireColumn, wireText } from './wire-column.ts'
 
 /** What mysql2's server side of a connection has, and its types leave out. */
@@ -41,7 +41,7 @@ export interface MysqlDoorOptions extends SessionParts {
 /** LONG_PASSWORD, FOUND_ROWS, LONG_FLAG, CONNECT_WITH_DB, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH */
 const capabilityFlags = 0x1 | 0x2 | 0x4 | 0x8 | 0x200 | 0x2000 | 0x8000 | 0x80000
 const autocommit = 2
-const utf8GeneralCi = 33
+const utf8mb4GeneralCi = 45
 
 const commandResetConnection = 31
 const commandCloseStatement = 25
@@ -127,22 +127,21 @@ class Connection {
       serverVersion,
       connectionId: this.#id,
       statusFlags: autocommit,
-      characterSet: utf8GeneralCi,
+      characterSet: utf8mb4GeneralCi,
       capabilityFlags,
       authCallback: (login: Login, done: (error: null, refusal?: { code: number; message: string }) => void) => {
-        this.#login(login).then(
-          () => {
-            done(null)
-            this.#wire.sequenceId = 0
-          },
-          (error: unknown) => done(null, asSqlError(error)),
-        )
+        void this.#login(login).then(refusal => done(null, refusal))
       },
     })
   }
 
   #otherCommand(known: boolean, command: number): void {
-    if (known || command === commandCloseStatement) return
+    if (known) return
+    // The one command without an answer: only the count of packets starts again.
+    if (command === commandCloseStatement) {
+      this.#wire.sequenceId = 0
+      return
+    }
     this.#enqueue(async () => {
       if (command === commandResetConnection) this.#wire.writeOk()
       else if (command === commandSetOption) this.#wire.writeEof()
@@ -150,7 +149,22 @@ class Connection {
     })
   }
 
-  async #login(login: Login): Promise<void> {
+  /** Undefined: let in. */
+  async #login(login: Login): Promise<SqlError | undefined> {
+    try {
+      await this.#openSession(login)
+      return undefined
+    } catch (error) {
+      return asSqlError(error)
+    } finally {
+      // mysql2 answers when this is over; the count of packets starts again after that.
+      setImmediate(() => {
+        this.#wire.sequenceId = 0
+      })
+    }
+  }
+
+  async #openSession(login: Login): Promise<void> {
     const password = this.#options.users.get(login.user)
     const seed = Buffer.concat([login.authPluginData1, login.authPluginData2])
     if (password === undefined || !nativePasswordFits(login.authToken, seed, password)) {
@@ -159,9 +173,7 @@ class Connection {
     const session = await Session.open(this.#options, { user: login.user, id: this.#id })
     this.#session = session
     if (this.#ended) session[Symbol.dispose]()
-    else if (login.database) {
-      await session.use(login.database).catch(() => Promise.reject(unknownDatabase(String(login.database))))
-    }
+    else if (login.database) await session.use(login.database)
   }
 
   /** One statement after the other; the answer to each is complete before the next starts. */

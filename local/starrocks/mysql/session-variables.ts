@@ -1,5 +1,5 @@
 import { imitatedVersion, serverVersion } from '../sql/select-translation.ts'
-import { SqlError } from '../sql/sql-error.ts'
+import { notSupported, SqlError } from '../sql/sql-error.ts'
 import type { TokenCursor } from '../sql/token-cursor.ts'
 
 export const versionComment = 'StarRocks stand-in over DuckDB, not StarRocks'
@@ -89,6 +89,10 @@ export class SessionVariables {
     while (!cursor.atEnd && !cursor.looksAt(',')) {
       const part = cursor.next()
       value += part.kind === 'variable' ? this.get(part.text.replace(/^@@(?:\w+\.)?/, '')) : part.text
+    }
+    // now() and friends are in UTC and stay there; a session that asks for another zone would read wrong times.
+    if (name.toLowerCase() === 'time_zone' && !['UTC', '+00:00', 'SYSTEM', 'GMT'].includes(value.toUpperCase())) {
+      throw notSupported(`time_zone ${value}, only UTC is,`)
     }
     this.#values.set(name.toLowerCase(), value)
   }

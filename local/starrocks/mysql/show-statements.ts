@@ -78,10 +78,11 @@ function showTables(cursor: TokenCursor, context: ShowContext, shape: 'full' | '
   const database = fromDatabase(cursor, context)
   const like = pattern(cursor)
   const relations = [...context.catalog.relations(database)].filter(([name]) => like(name)).sort(byName)
-  const type = (relation: Relation) => (relation.kind === 'view' ? 'VIEW' : 'BASE TABLE')
   return finish(cursor, {
     columns: shape === 'full' ? [`Tables_in_${database}`, 'Table_type'] : [`Tables_in_${database}`],
-    rows: relations.map(([name, relation]) => (shape === 'full' ? [name, type(relation)] : [name])),
+    rows: relations.map(([name, relation]) =>
+      shape === 'full' ? [name, relation.kind === 'view' ? 'VIEW' : 'BASE TABLE'] : [name],
+    ),
   })
 }
 

@@ -22,7 +22,8 @@ export interface WireColumn {
   readonly decimals: number
 }
 
-const utf8 = 33
+// mysql2 writes charset 33 as CESU-8, which no client reads as it was meant; 45 is utf8mb4_general_ci.
+const utf8 = 45
 const binary = 63
 
 const wire = {
@@ -60,39 +61,30 @@ export function wireColumn(name: string, type: DuckDBType): WireColumn {
 }
 
 export function textColumn(name: string): WireColumn {
-  const shape = { columnType: wire.varString, columnLength: 65_533, decimals: 0, characterSet: utf8 }
-  return { catalog: 'def', schema: '', table: '', orgTable: '', name, orgName: name, flags: 0, ...shape }
+  return { catalog: 'def', schema: '', table: '', orgTable: '', name, orgName: name, flags: 0, ...text }
 }
+
+const text: WireShape = { columnType: wire.varString, columnLength: 65_533, decimals: 0, characterSet: utf8 }
+
+const shapes = new Map<DuckDBTypeId, WireShape>([
+  [DuckDBTypeId.BOOLEAN, numeric(wire.tiny, 1)],
+  [DuckDBTypeId.TINYINT, numeric(wire.tiny, 4)],
+  [DuckDBTypeId.SMALLINT, numeric(wire.short, 6)],
+  [DuckDBTypeId.UTINYINT, numeric(wire.short, 6)],
+  [DuckDBTypeId.INTEGER, numeric(wire.long, 11)],
+  [DuckDBTypeId.USMALLINT, numeric(wire.long, 11)],
+  [DuckDBTypeId.BIGINT, numeric(wire.longLong, 20)],
+  [DuckDBTypeId.UINTEGER, numeric(wire.longLong, 20)],
+  [DuckDBTypeId.FLOAT, numeric(wire.float, 12, 31)],
+  [DuckDBTypeId.DOUBLE, numeric(wire.double, 22, 31)],
+  [DuckDBTypeId.DATE, numeric(wire.date, 10)],
+  [DuckDBTypeId.TIMESTAMP, numeric(wire.datetime, 26, 6)],
+  [DuckDBTypeId.VARCHAR, text],
+])
 
 function wireShape(type: DuckDBType): WireShape {
   if (type instanceof DuckDBDecimalType) return numeric(wire.newDecimal, type.width + 2, type.scale)
-  switch (type.typeId) {
-    case DuckDBTypeId.BOOLEAN:
-      return numeric(wire.tiny, 1)
-    case DuckDBTypeId.TINYINT:
-      return numeric(wire.tiny, 4)
-    case DuckDBTypeId.SMALLINT:
-    case DuckDBTypeId.UTINYINT:
-      return numeric(wire.short, 6)
-    case DuckDBTypeId.INTEGER:
-    case DuckDBTypeId.USMALLINT:
-      return numeric(wire.long, 11)
-    case DuckDBTypeId.BIGINT:
-    case DuckDBTypeId.UINTEGER:
-      return numeric(wire.longLong, 20)
-    case DuckDBTypeId.FLOAT:
-      return numeric(wire.float, 12, 31)
-    case DuckDBTypeId.DOUBLE:
-      return numeric(wire.double, 22, 31)
-    case DuckDBTypeId.DATE:
-      return numeric(wire.date, 10)
-    case DuckDBTypeId.TIMESTAMP:
-      return numeric(wire.datetime, 26, 6)
-    case DuckDBTypeId.VARCHAR:
-      return { columnType: wire.varString, columnLength: 65_533, decimals: 0, characterSet: utf8 }
-    default:
-      return { columnType: wire.string, columnLength: 65_533, decimals: 0, characterSet: utf8 }
-  }
+  return shapes.get(type.typeId) ?? { ...text, columnType: wire.string }
 }
 
 /** A value as the text protocol carries it: exact, and DATETIME with six digits whenever it has a fraction. */

@@ -84,22 +84,21 @@ export function duckdbTypeName(type: ColumnType): string {
       return 'VARCHAR'
     case 'decimal':
       return `DECIMAL(${type.precision},${type.scale})`
-    default:
+    case 'boolean':
+    case 'tinyint':
+    case 'smallint':
+    case 'bigint':
+    case 'float':
+    case 'double':
+    case 'date':
       return type.kind.toUpperCase()
   }
 }
 
 /** The type as DESC and SHOW CREATE TABLE print it. */
 export function displayTypeName(type: ColumnType): string {
-  switch (type.kind) {
-    case 'varchar':
-    case 'char':
-      return `${type.kind}(${type.bytes})`
-    case 'decimal':
-      return `decimal(${type.precision},${type.scale})`
-    default:
-      return type.kind
-  }
+  if (type.kind === 'varchar' || type.kind === 'char') return `${type.kind}(${type.bytes})`
+  return type.kind === 'decimal' ? `decimal(${type.precision},${type.scale})` : type.kind
 }
 
 /** DATA_TYPE and COLUMN_TYPE of information_schema.columns: MySQL's names, as StarRocks' schema scanner has them. */
@@ -121,7 +120,10 @@ export function mysqlTypeNames(type: ColumnType): { dataType: string; columnType
     case 'char':
     case 'decimal':
       return { dataType: type.kind, columnType: displayTypeName(type) }
-    default:
+    case 'float':
+    case 'double':
+    case 'datetime':
+    case 'date':
       return { dataType: type.kind, columnType: type.kind }
   }
 }

@@ -2,7 +2,7 @@ import { parseColumnType } from './column-type.ts'
 import { analysisError, notSupported, parseError } from './sql-error.ts'
 import type { Column, ColumnDefault, TableDefinition } from './statement.ts'
 import type { TokenCursor } from './token-cursor.ts'
-import { type RawValue, readerFor } from './value-reader.ts'
+import { readerFor } from './value-reader.ts'
 
 const keyTypes = new Set(['boolean', 'tinyint', 'smallint', 'int', 'bigint', 'largeint', 'varchar', 'date', 'datetime'])
 
@@ -71,7 +71,7 @@ function checkDefault(column: Column): void {
     throw analysisError(`Invalid default value for '${column.name}': NULL in a NOT NULL column`)
   }
   if (column.default.kind !== 'value') return
-  const value = readerFor(column.type)(column.default.text as RawValue)
+  const value = readerFor(column.type)(column.default.text)
   if (value !== null && typeof value === 'object' && 'misfit' in value) {
     throw analysisError(`Invalid default value for '${column.name}': ${value.misfit}`)
   }

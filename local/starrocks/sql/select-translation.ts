@@ -45,13 +45,11 @@ const isWord = (token: Token | undefined, text: string): boolean =>
   token?.kind === 'word' && token.text.toUpperCase() === text
 
 class Translator {
-  readonly #sql: string
   readonly #tokens: readonly Token[]
   readonly #context: QueryContext
   readonly #aliases: ReadonlyMap<number, string>
 
   constructor(sql: string, tokens: readonly Token[], context: QueryContext) {
-    this.#sql = sql
     this.#tokens = tokens
     this.#context = context
     this.#aliases = selectAliases(sql, tokens)
@@ -187,10 +185,6 @@ class Translator {
       if (ends) from = at + 1
     }
     throw parseError(`the parenthesis at character ${(this.#tokens[open] as Token).start + 1} is not closed`)
-  }
-
-  get sql(): string {
-    return this.#sql
   }
 }
 
