@@ -1,11 +1,12 @@
 import type { Registry } from 'prom-client'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { type Clock, systemClock } from './clock.ts'
 import { startHttpDoor } from './http-door.ts'
 import { type Log, openLog } from './log.ts'
 import { openMetrics } from './metrics.ts'
 import { commonSettings, type Environment, parseSettings } from './settings.ts'
 import { exitCodes, Stop } from './stop.ts'
+import { quietClientWarnings } from './warnings.ts'
 
 /** What a service is handed besides its own ports. */
 export type ServiceContext = {
@@ -37,13 +38,12 @@ export const runService = async <Shape extends z.ZodRawShape>(
   definition: Definition<Shape>,
   env: Environment = process.env,
 ): Promise<void> => {
+  quietClientWarnings()
   let log: Log | undefined
   try {
     const shape = { ...definition.settings, ...commonSettings }
-    const settings = parseSettings(shape, env) as z.output<z.ZodObject<Shape & typeof commonSettings>>
-    const common = z
-      .object(commonSettings)
-      .parse(Object.fromEntries(Object.keys(commonSettings).map(key => [key, env[key] === '' ? undefined : env[key]])))
+    const settings: z.output<z.ZodObject<Shape & typeof commonSettings>> = parseSettings(shape, env)
+    const common = parseSettings(commonSettings, env)
     log = openLog({ service: definition.name, stream: common.STREAM, level: common.LOG_LEVEL })
     const metrics = openMetrics({ service: definition.name, stream: common.STREAM })
     await serve({ definition, settings, common, log, metrics })

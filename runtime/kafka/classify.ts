@@ -9,7 +9,7 @@ type ClientError = Error & {
 
 /** What the client reports, under what it wraps around it: retries exceeded hide the reason. */
 const innermost = (error: ClientError): ClientError => {
-  const inner = error.originalError ?? (error.cause instanceof Error ? (error.cause as ClientError) : undefined)
+  const inner = error.originalError ?? (error.cause instanceof Error ? error.cause : undefined)
   return inner ? innermost(inner) : error
 }
 
