@@ -109,7 +109,7 @@ function parsePs(text: string): PsLine[] {
 }
 
 async function requireDocker(env: Environment): Promise<void> {
-  const options = { env: env as NodeJS.ProcessEnv, timeout: ASK_TIMEOUT_MS }
+  const options = { env, timeout: ASK_TIMEOUT_MS }
   const wayOut = 'or leave STACK out to run the servers without containers.'
   try {
     await run('docker', ['compose', 'version'], options)
@@ -195,7 +195,7 @@ async function compose(
   const project = `settle-${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}`
   try {
     const { stdout } = await run('docker', ['compose', '--project-name', project, '--file', COMPOSE_FILE, ...args], {
-      env: options.env as NodeJS.ProcessEnv,
+      env: options.env,
       timeout: options.timeoutMs,
       maxBuffer: 16 * 1024 * 1024,
     })

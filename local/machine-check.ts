@@ -31,7 +31,7 @@ export async function findJava(env: Environment): Promise<Java> {
   const wayOut = `install Java 17 (Debian: apt install openjdk-17-jre-headless) or set JAVA_HOME, ${DOCKER_WAY}.`
   let said: string
   try {
-    said = (await run(file, ['-version'], { env: env as NodeJS.ProcessEnv, timeout: COMMAND_TIMEOUT_MS })).stderr
+    said = (await run(file, ['-version'], { env, timeout: COMMAND_TIMEOUT_MS })).stderr
   } catch {
     throw new SetupError(`Java does not run (${file}): ${wayOut}`)
   }
@@ -52,7 +52,7 @@ export function javaMajor(versionText: string): number | undefined {
 /** @throws SetupError when Maven, which fetches the jars, does not run */
 export async function requireMaven(env: Environment): Promise<void> {
   try {
-    await run(MAVEN, ['--version'], { env: env as NodeJS.ProcessEnv, timeout: COMMAND_TIMEOUT_MS })
+    await run(MAVEN, ['--version'], { env, timeout: COMMAND_TIMEOUT_MS })
   } catch {
     throw new SetupError(
       `Maven does not run (${MAVEN}), it fetches the servers' jars: install it (Debian: apt install maven), ${DOCKER_WAY}.`,
