@@ -1,0 +1,192 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { EnginePosition } from '../core/events.ts'
+import { nextChain, zeroChain } from '../schemas/chain.ts'
+import type { EngineFrame } from '../schemas/frames.ts'
+import { type Effect, Sequencer } from './sequencer.ts'
+
+const limits = {
+  bufferCount: 50,
+  bufferBytes: 1_000_000,
+  replayCount: 10n,
+  replayTimeoutMs: 100,
+  replayTimeoutMaxMs: 400,
+}
+const nothing: EnginePosition = { epoch: 0n, random: 0n, seq: 0n, chain: zeroChain }
+
+type Out = Extract<EngineFrame, { kind: 'OUT' }>
+
+/** The outputs of several lives of one engine, chained. */
+const history = (lives: readonly number[]): readonly (readonly Out[])[] => {
+  let chain = zeroChain
+  return lives.map((count, life) =>
+    Array.from({ length: count }, (_, i) => {
+      const payload = Buffer.from(`output ${life + 1}/${i + 1}`)
+      chain = nextChain(chain, payload)
+      const at = { epoch: BigInt(life + 1), random: BigInt(life + 100), seq: BigInt(i + 1), chain }
+      return { kind: 'OUT', at, payload }
+    }),
+  )
+}
+const taken = (effects: readonly Effect[]): string[] =>
+  effects.flatMap(effect => (effect.kind === 'take' ? [effect.payload.toString()] : []))
+const kinds = (effects: readonly Effect[]): string[] =>
+  effects.map(effect =>
+    effect.kind === 'drop' ? `drop ${effect.reason}` : effect.kind === 'stop' ? `stop ${effect.code}` : effect.kind,
+  )
+const outAt = (frames: readonly Out[] | undefined, seq: number): Out => {
+  const frame = frames?.[seq - 1]
+  if (!frame) throw new Error(`the history has no seq ${seq}`)
+  return frame
+}
+
+describe('a sequencer on an empty log', () => {
+  it('asks for the oldest session and begins it with its first output', () => {
+    const sequencer = new Sequencer(nothing, limits)
+    expect(sequencer.request(0)).toEqual({ session: null, from: 1n, to: 10n })
+    const [life] = history([2])
+    expect(kinds(sequencer.take(outAt(life, 1), 1))).toEqual(['session', 'take'])
+    expect(kinds(sequencer.take(outAt(life, 2), 2))).toEqual(['take'])
+  })
+
+  it('begins a session that has no output yet from END', () => {
+    const sequencer = new Sequencer(nothing, limits)
+    const at = { epoch: 4n, random: 9n, seq: 0n, chain: zeroChain }
+    expect(kinds(sequencer.take({ kind: 'END', at, over: false, next: null }, 1))).toEqual(['session'])
+  })
+
+  it('stops when the engine has trimmed what nobody has', () => {
+    const sequencer = new Sequencer(nothing, limits)
+    const at = outAt(history([9])[0], 5).at
+    expect(kinds(sequencer.take({ kind: 'TRIMMED', at }, 1))).toEqual(['stop trimmed'])
+  })
+})
+
+describe('a sequencer within a session', () => {
+  const [life = []] = history([20])
+  const begun = (): Sequencer => {
+    const sequencer = new Sequencer(nothing, limits)
+    sequencer.take(outAt(life, 1), 0)
+    sequencer.take({ kind: 'END', at: outAt(life, 1).at, over: false, next: null }, 0)
+    return sequencer
+  }
+
+  it('keeps what is ahead and takes it in order once the hole is filled', () => {
+    const sequencer = begun()
+    expect(sequencer.request(1)).toBeNull()
+    expect(sequencer.take(outAt(life, 4), 1)).toEqual([])
+    expect(sequencer.take(outAt(life, 3), 1)).toEqual([])
+    expect(sequencer.request(1)).toEqual({ session: { epoch: 1n, random: 100n }, from: 2n, to: 11n })
+    expect(taken(sequencer.take(outAt(life, 2), 2))).toEqual(['output 1/2', 'output 1/3', 'output 1/4'])
+    expect(sequencer.buffered).toBe(0)
+  })
+
+  it('drops what it has seen', () => {
+    expect(kinds(begun().take(outAt(life, 1), 1))).toEqual(['drop seen'])
+  })
+
+  it('sees the loss of the last message by the heartbeat', () => {
+    const sequencer = begun()
+    sequencer.take({ kind: 'HBT', at: outAt(life, 2).at, clockUs: 0n }, 1)
+    expect(sequencer.request(1)?.from).toBe(2n)
+  })
+
+  it('asks again later and later while nothing comes', () => {
+    const sequencer = begun()
+    sequencer.take(outAt(life, 9), 0)
+    const asked: number[] = []
+    for (let ms = 0; ms < 2000; ms += 10) if (sequencer.request(ms)) asked.push(ms)
+    expect(asked).toEqual([0, 100, 300, 700, 1100, 1500, 1900])
+  })
+
+  it('stops on a chain that does not follow', () => {
+    const forged: Out = { ...outAt(life, 2), payload: Buffer.from('forged') }
+    expect(kinds(begun().take(forged, 1))).toEqual(['stop broken-chain'])
+  })
+
+  it('stops on a heartbeat with another chain at the same seq', () => {
+    const at = { ...outAt(life, 1).at, chain: Buffer.alloc(32, 7) }
+    expect(kinds(begun().take({ kind: 'HBT', at, clockUs: 0n }, 1))).toEqual(['stop broken-chain'])
+  })
+
+  it('stops when the engine ends before what is durable', () => {
+    const at = { ...outAt(life, 1).at, seq: 0n, chain: zeroChain }
+    expect(kinds(begun().take({ kind: 'END', at, over: true, next: null }, 1))).toEqual(['stop engine-lost-outputs'])
+  })
+
+  it('stops on TRIMMED that leaves a hole, and passes over one that does not', () => {
+    expect(kinds(begun().take({ kind: 'TRIMMED', at: outAt(life, 5).at }, 1))).toEqual(['stop trimmed'])
+    expect(begun().take({ kind: 'TRIMMED', at: outAt(life, 1).at }, 1)).toEqual([])
+  })
+
+  it('drops another engine of the same epoch, and lower epochs', () => {
+    const { at, payload } = outAt(life, 2)
+    const foreign: Out = { kind: 'OUT', at: { ...at, random: 5n }, payload }
+    expect(kinds(begun().take(foreign, 1))).toEqual(['drop foreign-session'])
+    const lower: Out = { kind: 'OUT', at: { ...at, epoch: 0n }, payload }
+    expect(kinds(begun().take(lower, 1))).toEqual(['drop lower-epoch'])
+  })
+
+  it('bounds what it keeps', () => {
+    const sequencer = new Sequencer(outAt(life, 1).at, { ...limits, bufferCount: 2 })
+    const effects = [3, 4, 5].flatMap(seq => sequencer.take(outAt(life, seq), 1))
+    expect(kinds(effects)).toEqual(['drop buffer-full'])
+    expect(sequencer.buffered).toBe(2)
+  })
+})
+
+describe('a sequencer over sessions', () => {
+  const [first = [], second = []] = history([3, 3])
+
+  it('takes a new session by its first output only when that extends the chain', () => {
+    const complete = new Sequencer(outAt(first, 3).at, limits)
+    expect(kinds(complete.take(outAt(second, 1), 1))).toEqual(['session', 'take'])
+    const incomplete = new Sequencer(outAt(first, 2).at, limits)
+    expect(kinds(incomplete.take(outAt(second, 1), 1))).toEqual(['drop not-yet'])
+    expect(incomplete.request(1)?.from).toBe(3n)
+  })
+
+  it('goes on to the next session by END', () => {
+    const sequencer = new Sequencer(outAt(first, 3).at, limits)
+    sequencer.request(0)
+    const { epoch, random } = outAt(second, 1).at
+    const end: EngineFrame = { kind: 'END', at: outAt(first, 3).at, over: true, next: { epoch, random } }
+    expect(kinds(sequencer.take(end, 1))).toEqual(['session'])
+    expect(sequencer.request(1)).toEqual({ session: { epoch, random }, from: 1n, to: 10n })
+  })
+})
+
+describe('any loss, doubling and order', () => {
+  it('ends with each output once, in order', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 3 }),
+        fc.infiniteStream(fc.nat()),
+        (lives, randoms) => {
+          const sessions = history(lives)
+          const all = sessions.flat()
+          const sequencer = new Sequencer(nothing, { ...limits, bufferCount: 4 })
+          const got: string[] = []
+          const draw = (bound: number): number => (randoms.next().value ?? 0) % bound
+          const feed = (frame: EngineFrame, ms: number): void => void got.push(...taken(sequencer.take(frame, ms)))
+          // A lossy live stream in disorder, with replays that lose some as well.
+          for (let ms = 0; got.length < all.length; ms += 25) {
+            const live = all[draw(all.length)]
+            if (live && draw(3) > 0) feed(live, ms)
+            const request = sequencer.request(ms)
+            if (!request || draw(4) === 0) continue
+            const index = request.session ? sessions.findIndex(s => s[0]?.at.epoch === request.session?.epoch) : 0
+            const outputs = sessions[index] ?? []
+            for (const out of outputs)
+              if (out.at.seq >= request.from && out.at.seq <= request.to && draw(5) > 0) feed(out, ms)
+            const last = outputs.at(-1)?.at
+            const next = sessions[index + 1]?.[0]?.at ?? null
+            if (last) feed({ kind: 'END', at: last, over: next !== null, next }, ms)
+            expect(ms).toBeLessThan(1_000_000)
+          }
+          expect(got).toEqual(all.map(out => out.payload.toString()))
+        },
+      ),
+    )
+  })
+})
