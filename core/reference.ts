@@ -1,7 +1,7 @@
 import type { Asset, ReferenceData, TradedSymbol } from './events.ts'
 import type { AssetId, Price, SymbolId } from './ids.ts'
 
-export type ReferenceRefusal = {
+type ReferenceRefusal = {
   readonly kind: /** An id or name stands twice among the assets or among the symbols. */
     | 'Doubled'
     /** A symbol names an asset that is not there, or one asset as both base and quote. */
@@ -20,7 +20,7 @@ export type ReferenceResult =
   | { readonly kind: 'refused'; readonly refusal: ReferenceRefusal }
 
 /** Most decimals of an asset and digits of a scale: an int64 has 19 digits, so more are never needed. */
-export const maxDecimals = 36
+const maxDecimals = 36
 
 const refusal = (kind: ReferenceRefusal['kind'], message: string): ReferenceRefusal => ({ kind, message })
 

@@ -223,8 +223,7 @@ describe('the framing', () => {
 })
 
 describe('a value outside its schema', () => {
-  const edit = (over: object): LogRecord =>
-    ({ ...(logRecords['Output'] as LogRecord & { kind: 'Output' }), ...over }) as LogRecord
+  const edit = (over: object): LogRecord => ({ ...logRecords['Output'], ...over }) as LogRecord
   const changes = (over: object) => ({
     output: { ...trade, changes: trade.changes.map((each, i) => (i === 3 ? { ...each, ...over } : each)) },
   })

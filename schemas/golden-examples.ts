@@ -147,10 +147,9 @@ const edgeOutput: EngineOutput = {
 }
 
 const payload = encodeEngineOutput(tradeOutput)
-const chains = [referenceOutput, depositOutput, tradeOutput].reduce<Buffer[]>(
-  (all, output) => [...all, nextChain(all.at(-1) as Buffer, encodeEngineOutput(output))],
-  [zeroChain],
-)
+const chains = [zeroChain]
+for (const output of [referenceOutput, depositOutput, tradeOutput])
+  chains.push(nextChain(chains.at(-1) as Buffer, encodeEngineOutput(output)))
 const positionAt = (seq: number) => ({ ...session, seq: BigInt(seq), chain: chains[seq] as Buffer })
 const edgePosition = { epoch: maxU64, random: maxU64, seq: maxU64, chain: Buffer.alloc(32, 0xff) }
 const at = positionAt(3)

@@ -16,7 +16,7 @@ const collect = (schema: Json, namespace: string, into: Map<string, Json>): void
     return
   }
   const inner = (schema['namespace'] as string | undefined) ?? namespace
-  if (isNamed(schema)) into.set(fullName(schema.name, inner), { ...schema, namespace: inner } as Json)
+  if (isNamed(schema)) into.set(fullName(schema.name, inner), { ...schema, namespace: inner })
   for (const part of ['fields', 'type', 'items'] as const)
     if (part in schema) collect(schema[part] as Json, inner, into)
 }

@@ -16,10 +16,7 @@ const read = (name: string, bytes: Buffer): unknown => {
     isValid: (value: unknown) => typeof value === 'bigint',
     compare: () => 0,
   })
-  const type = avro.Type.forSchema(
-    standaloneSchema(name) as avro.Schema,
-    { registry: { long } } as unknown as avro.ForSchemaOptions,
-  )
+  const type = avro.Type.forSchema(standaloneSchema(name) as avro.Schema, { registry: { long } })
   return type.fromBuffer(bytes.subarray(5))
 }
 
