@@ -49,14 +49,20 @@ export function parseColumnDefinition(cursor: TokenCursor): Column {
   const name = cursor.identifier('a column name')
   if (name.startsWith('__')) throw analysisError(`column name '${name}' is reserved: it starts with __`)
   const type = parseColumnType(cursor)
-  for (const word of ['KEY', 'SUM', 'MAX', 'MIN', 'REPLACE', 'AUTO_INCREMENT', 'AS']) {
-    if (cursor.looksAt(word)) throw notSupported(`${word} on column '${name}'`)
-  }
+  refuseColumnWords(cursor, name)
   const nullability = cursor.take('NOT', 'NULL') ? 'not null' : 'null'
   if (nullability === 'null') cursor.take('NULL')
+  refuseColumnWords(cursor, name)
   const column: Column = { name, type, nullability, default: parseDefault(cursor, name), comment: '' }
   checkDefault(column)
   return cursor.take('COMMENT') ? { ...column, comment: cursor.string('a comment') } : column
+}
+
+/** What the grammar allows before and after NULL, and the stand-in does not keep. */
+function refuseColumnWords(cursor: TokenCursor, column: string): void {
+  for (const word of ['KEY', 'SUM', 'MAX', 'MIN', 'REPLACE', 'AUTO_INCREMENT', 'AS']) {
+    if (cursor.looksAt(word)) throw notSupported(`${word} on column '${column}'`)
+  }
 }
 
 function parseDefault(cursor: TokenCursor, column: string): ColumnDefault {
