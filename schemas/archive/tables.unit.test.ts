@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { BalanceChange, OrderUpdate, Trade, UserRecord } from '../../core/events.ts'
+import type { BalanceChange, CorrectionBody, OrderUpdate, Trade, UserRecord } from '../../core/events.ts'
 import { assetId, pos, symbolId, userId } from '../../core/ids.ts'
 import { csvRows, csvText } from './csv-text.ts'
 import { type OutputRow, outputsTable } from './outputs-table.ts'
@@ -141,15 +141,14 @@ async function* failingAfter(chunk: Buffer): AsyncGenerator<Buffer> {
 
 describe('rows of a record', () => {
   const shared = { n: 1n, src: 2n, pos: pos(10n) }
-  const aTrade = { trade: 1n, buyer: 5n, seller: 6n } as unknown as Trade
   const share = (user: bigint): UserRecord => ({
     kind: 'UserOutput',
     ...shared,
     time: 20n,
     user: userId(user),
-    trades: [{ index: 3, value: anyOf(trade, aTrade) }],
-    orders: [{ index: 1, value: anyOf(order) as unknown as OrderUpdate }],
-    changes: [{ index: 2, value: anyOf(change) as unknown as BalanceChange }],
+    trades: [{ index: 3, value: anyOf(trade, { buyer: 5n, seller: 6n }) as Trade }],
+    orders: [{ index: 1, value: anyOf(order) as OrderUpdate }],
+    changes: [{ index: 2, value: anyOf(change) as BalanceChange }],
   })
 
   test('a trade stands in the buyer’s record only', () => {
@@ -162,7 +161,7 @@ describe('rows of a record', () => {
   })
   test('a correction is a ledger row that names its command', () => {
     const command = { id: 'c-1', who: 'w', why: 'y', time: 99n }
-    const correction = anyOf(change) as never
+    const correction = anyOf(change) as CorrectionBody
     const [[, cells]] = userRows({ kind: 'UserCorrection', ...shared, command, correction }, 3) as [[string, string[]]]
     expect(ledgerTable.fromCells(cells)).toMatchObject({ pos: 10n, idx: 0, time: 99n, command: 'c-1', ref: 0n })
   })
@@ -194,9 +193,9 @@ describe('rows of a record', () => {
   })
 })
 
-function anyOf<T = Trade>(shape: Record<string, fc.Arbitrary<unknown>>, over?: object): T {
+function anyOf(shape: Record<string, fc.Arbitrary<unknown>>, over?: object): object {
   const [value] = fc.sample(fc.record(shape), { numRuns: 1, seed: 7 })
-  return { ...(value as object), ...over } as T
+  return { ...value, ...over }
 }
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {

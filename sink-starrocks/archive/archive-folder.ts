@@ -100,10 +100,7 @@ export class ArchiveFolder {
   /** The sidecar of the last window that this folder has. */
   async lastSidecar(): Promise<Sidecar | null> {
     const names = (await this.#options.files.list(this.#pathOf('windows'))) ?? []
-    const last = names
-      .map(parseArchiveFileName)
-      .filter(place => place !== null)
-      .at(-1)
+    const last = names.map(parseArchiveFileName).findLast(place => place !== null)
     return last ? await this.sidecar(last.window) : null
   }
 

@@ -13,7 +13,6 @@ export const limits = {
 
 /** Relations between this service's settings. @throws Stop `settings` with every problem */
 export const checkSettings = (settings: {
-  readonly DRAIN_TIMEOUT_MS: number
   readonly KAFKA_SESSION_TIMEOUT_MS: number
   readonly KAFKA_HEARTBEAT_INTERVAL_MS: number
 }): void => {

@@ -354,7 +354,7 @@ describe('a start that does not fit stops before anything is written', () => {
   })
   test('a CSV without its sidecar is unfinished: it is made again', async () => {
     const { disk, before } = await started()
-    const last = [...disk.contents.keys()].filter(path => path.endsWith('.json')).at(-1) as string
+    const last = [...disk.contents.keys()].findLast(path => path.endsWith('.json')) as string
     await disk.remove(last)
     const { window } = parseArchiveFileName(last.slice(last.lastIndexOf('/') + 1)) ?? { window: 0n }
     const place = { stream: 'demo', topic: 'user.outputs', table: 'ledger', partition: 0, partitions: 2 } as const
