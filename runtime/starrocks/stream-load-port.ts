@@ -14,7 +14,10 @@ export type LoadRequest = {
   readonly table: string
   /** Names this batch of rows: `^[-\w]{1,128}$`. Sent again with the same rows only. */
   readonly label: string
-  /** A JSON array of objects, UTF-8. */
+  /** Names of the body's fields, in their order. */
+  readonly columns: readonly string[]
+  /** CSV in UTF-8: tab between fields, \n after each row, \N for NULL; `enclosed`: fields may stand in double quotes. */
+  readonly form: 'plain' | 'enclosed'
   readonly body: Buffer
   readonly rows: number
   /** Rows replace what is there only where this column is at least as large. */

@@ -83,12 +83,14 @@ class StreamLoad implements StreamLoadPort {
     }
   }
 
-  #loadHeaders({ label, mergeCondition }: LoadRequest): Record<string, string> {
+  #loadHeaders({ label, columns, form, mergeCondition }: LoadRequest): Record<string, string> {
     return {
       authorization: this.#authorization,
       label,
-      format: 'json',
-      strip_outer_array: 'true',
+      format: 'csv',
+      // By name: a column that was added to the table since moves nothing.
+      columns: columns.map(name => `\`${name}\``).join(','),
+      ...(form === 'enclosed' && { enclose: '"' }),
       // One refused row refuses the load: nothing is filtered in silence, nothing becomes NULL that was not.
       max_filter_ratio: '0',
       strict_mode: 'true',

@@ -1,6 +1,6 @@
 import type { Progress } from '../../runtime/reader/progress.ts'
 import type { TableName } from '../../schemas/starrocks/tables.ts'
-import { jsonBody, jsonRow } from './json-body.ts'
+import { type CsvForm, csvRow } from './csv-row.ts'
 import type { TableRow } from './rows.ts'
 
 /** One partition as a batch sees it: where progress goes once the batch is durable. */
@@ -10,10 +10,15 @@ export interface ProgressOwner {
 }
 
 type Ranked = { readonly rank: bigint; readonly place: number; readonly text: string }
-type TableRows = { readonly fixed: string[]; readonly latest: Map<string, Ranked> }
+type TableRows = { readonly fixed: string[]; readonly latest: Map<string, Ranked>; form: CsvForm }
 
 /** Rows of one table, ready to be sent, again if need be. */
-export type TableBody = { readonly table: TableName; readonly rows: number; readonly body: Buffer }
+export type TableBody = {
+  readonly table: TableName
+  readonly rows: number
+  readonly form: CsvForm
+  readonly body: Buffer
+}
 
 /** Rows of many records on their way to StarRocks, folded per key, with the progress that they stand for. */
 export class Batch {
@@ -50,39 +55,35 @@ export class Batch {
     if (rows.length > 0 && (this.#oldestPos === null || progress.pos < this.#oldestPos)) this.#oldestPos = progress.pos
   }
 
-  bodies(): TableBody[] {
-    return [...this.#tables].map(([table, { fixed, latest }]) => ({
-      table,
-      rows: fixed.length + latest.size,
-      body: jsonBody([...fixed, ...[...latest.values()].map(({ text }) => text)]),
-    }))
+  get tables(): TableName[] {
+    return [...this.#tables.keys()]
+  }
+
+  /** Made when it is needed: the bodies of all tables together are as large as the batch once more. */
+  bodyOf(table: TableName): TableBody {
+    const { fixed, latest, form } = this.#rowsOf(table)
+    const rows = [...fixed, ...[...latest.values()].map(({ text }) => text)]
+    return { table, rows: rows.length, form, body: Buffer.from(rows.join('')) }
   }
 
   #addRow({ table, cells, latest }: TableRow): void {
     const rows = this.#rowsOf(table)
-    const text = jsonRow(table, cells)
-    if (latest === null) {
-      rows.fixed.push(text)
-      this.#count(1, text.length)
-      return
-    }
-    const before = rows.latest.get(latest.key)
+    const before = latest && rows.latest.get(latest.key)
     if (before && isOlder(latest, before)) return
-    rows.latest.set(latest.key, { rank: latest.rank, place: latest.place, text })
-    this.#count(before ? 0 : 1, text.length - (before?.text.length ?? 0))
+    const { text, form } = csvRow(cells)
+    if (form === 'enclosed') rows.form = form
+    if (latest === null) rows.fixed.push(text)
+    else rows.latest.set(latest.key, { rank: latest.rank, place: latest.place, text })
+    this.#rows += before ? 0 : 1
+    this.#bytes += text.length - (before?.text.length ?? 0)
   }
 
   #rowsOf(table: TableName): TableRows {
     const found = this.#tables.get(table)
     if (found) return found
-    const made: TableRows = { fixed: [], latest: new Map() }
+    const made: TableRows = { fixed: [], latest: new Map(), form: 'plain' }
     this.#tables.set(table, made)
     return made
-  }
-
-  #count(rows: number, bytes: number): void {
-    this.#rows += rows
-    this.#bytes += bytes
   }
 }
 

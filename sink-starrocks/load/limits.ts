@@ -16,7 +16,7 @@ export const limits = {
   commitWithinMs: 120_000,
   /** What is under way when the service is told to stop may take so long, then it is cut. */
   closeWithinMs: 5_000,
-  /** FLUSH_BYTES at most: two batches are in memory, and StarRocks takes 100 MB of JSON at most. */
+  /** FLUSH_BYTES at most: one batch fills while another is loaded, and bodies are made from it. */
   maxFlushBytes: 64 * 1024 * 1024,
 } as const
 

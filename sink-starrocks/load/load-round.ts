@@ -6,7 +6,7 @@ import type { Progress } from '../../runtime/reader/progress.ts'
 import type { PartitionWorker, ReadRecord } from '../../runtime/reader/reader.ts'
 import type { LoadVerdict, StreamLoadPort } from '../../runtime/starrocks/stream-load-port.ts'
 import { refuse, Stop } from '../../runtime/stop.ts'
-import { mergeConditions } from '../../schemas/starrocks/tables.ts'
+import { mergeConditions, tableNamed } from '../../schemas/starrocks/tables.ts'
 import type { Batch, ProgressOwner, TableBody } from './batch.ts'
 import type { DisplayUnits } from './display-units.ts'
 import { limits } from './limits.ts'
@@ -126,7 +126,7 @@ export class LoadRound {
         const batch = this.#buffer.take()
         const startedMs = clock.monotonicMs()
         events.state('loading')
-        if ((await this.#load(batch.bodies())) === 'abandoned') return
+        if ((await this.#load(batch)) === 'abandoned') return
         events.state('committing')
         await Promise.all([...batch.progress].map(([owner, progress]) => this.#commit(owner, progress)))
         events.flushed(batch, cause, clock.monotonicMs() - startedMs)
@@ -138,15 +138,15 @@ export class LoadRound {
   }
 
   /** All tables of a batch, a few at a time; the first that fails stops the others before their next attempt. */
-  async #load(bodies: readonly TableBody[]): Promise<'durable' | 'abandoned'> {
+  async #load(batch: Batch): Promise<'durable' | 'abandoned'> {
     const failed = new AbortController()
     const stop = AbortSignal.any([this.#stop.signal, failed.signal])
     const batchId = this.#options.newBatchId()
-    const waiting = [...bodies]
+    const waiting = batch.tables
     const results: ('durable' | 'abandoned')[] = []
     const lane = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined && !failed.signal.aborted; next = waiting.shift())
-        results.push(await this.#loadOne(next, { batchId, stop }))
+        results.push(await this.#loadOne(batch.bodyOf(next), { batchId, stop }))
     }
     const lanes = Array.from({ length: limits.tablesInFlight }, () =>
       lane().catch((error: unknown) => {
@@ -160,7 +160,7 @@ export class LoadRound {
   }
 
   async #loadOne(
-    { table, rows, body }: TableBody,
+    { table, rows, form, body }: TableBody,
     { batchId, stop }: { readonly batchId: string; readonly stop: AbortSignal },
   ): Promise<'durable' | 'abandoned'> {
     const { port, clock, stream, database, events } = this.#options
@@ -172,6 +172,8 @@ export class LoadRound {
         database,
         table,
         label: `${stream}_${table}_${batchId}`,
+        columns: tableNamed(table).columns.map(({ name }) => name),
+        form,
         body,
         rows,
         ...(mergeCondition !== undefined && { mergeCondition }),

@@ -118,15 +118,18 @@ describe('migrations', () => {
 })
 
 describe('Stream Load', () => {
-  const request = (rows: readonly object[], label: string): LoadRequest => ({
+  const request = (rows: readonly Readonly<Record<string, string>>[], label: string): LoadRequest => ({
     database: stream(),
     table: 'assets',
     label,
-    body: Buffer.from(JSON.stringify(rows)),
+    columns: Object.keys(asset),
+    form: 'enclosed',
+    body: Buffer.from(rows.map(row => Object.values(row).map(quotedText).join('\t')).join('\n')),
     rows: rows.length,
     mergeCondition: 'pos',
   })
-  const asset = { asset_id: '1', name: 'BTC "₿"', decimals: '8', pos: '9223372036854775807' }
+  const quotedText = (text: string): string => `"${text.replaceAll('"', '""')}"`
+  const asset = { asset_id: '1', name: 'BTC "₿"\t\n', decimals: '8', pos: '9223372036854775807' }
 
   it('loads, knows its label again, and reads the rows back exactly', async () => {
     await migrate()

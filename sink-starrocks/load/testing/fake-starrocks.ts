@@ -1,3 +1,4 @@
+import { parse } from 'csv-parse/sync'
 import { assetId, symbolId } from '../../../core/ids.ts'
 import type { LoadRequest, LoadVerdict, StreamLoadPort } from '../../../runtime/starrocks/stream-load-port.ts'
 import { type TableName, tableNamed } from '../../../schemas/starrocks/tables.ts'
@@ -16,6 +17,17 @@ export type Mishap =
   | 'publish timeout'
 
 type Row = Readonly<Record<string, string | null>>
+
+const parseRows = (body: Buffer, columns: readonly string[], form: LoadRequest['form']): Row[] => {
+  const quoted = form === 'enclosed'
+  const records = parse(body, { delimiter: '\t', quote: quoted ? '"' : false, record_delimiter: '\n' })
+  return records.map(fields => {
+    if (fields.length !== columns.length) throw new Error(`${fields.length} fields for ${columns.length} columns`)
+    return Object.fromEntries(
+      columns.map((name, index) => [name, fields[index] === '\\N' ? null : fields[index]]),
+    ) as Row
+  })
+}
 
 /** Tables with the semantics of PRIMARY KEY and merge_condition, and labels, in memory. */
 export class FakeStarRocks implements StreamLoadPort {
@@ -88,8 +100,11 @@ export class FakeStarRocks implements StreamLoadPort {
     return lines.sort().join('\n')
   }
 
-  #apply({ table, body, rows, label, mergeCondition }: LoadRequest, state: 'VISIBLE' | 'COMMITTED'): void {
-    const found = JSON.parse(body.toString()) as Row[]
+  #apply(
+    { table, body, columns, form, rows, label, mergeCondition }: LoadRequest,
+    state: 'VISIBLE' | 'COMMITTED',
+  ): void {
+    const found = parseRows(body, columns, form)
     if (found.length !== rows) throw new Error(`${table}: ${found.length} rows in the body, ${rows} announced`)
     const { key } = tableNamed(table as TableName)
     const target = this.tables.get(table) ?? new Map<string, Row>()
