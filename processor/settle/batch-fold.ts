@@ -1,5 +1,5 @@
-import type { Barrier, BalanceChange, UserOutput, UserRecord } from '../../core/events.ts'
-import { correctionChange, emptyCell, type Foldable, foldChanges, type FoldRefusal } from '../../core/fold.ts'
+import type { Barrier, BalanceChange, UserRecord } from '../../core/events.ts'
+import { type Cell, correctionChange, emptyCell, foldChanges, type FoldRefusal } from '../../core/fold.ts'
 import type { AssetId, Pos, UserId } from '../../core/ids.ts'
 import { addToSum } from '../../core/money.ts'
 import type { CqlStatement } from '../../runtime/cql/port.ts'
@@ -7,6 +7,7 @@ import { refuse } from '../../runtime/stop.ts'
 import type { CellCache, Wallet } from './cell-cache.ts'
 import { HistoryRows } from './history-rows.ts'
 import { balanceRow, intervalRow, referenceRows } from './rows.ts'
+import { corrected, type ReplayCause, type ReplayOutcome } from './user-replay.ts'
 
 /** What an owner knows of its partition besides balances. */
 export type PartitionState = {
@@ -28,12 +29,23 @@ export type BatchRows = {
   /** Where the offset may be committed once all of it is acknowledged, and old enough. */
   readonly barriers: readonly Barrier[]
   readonly wallets: readonly Wallet[]
+  /** What became of users whose balances did not follow. */
+  readonly news: readonly FoldNews[]
 }
 
-/** What came of a record: taken, or refused by its user's balances, which leaves them as they were. */
-export type FoldStep =
-  | { readonly kind: 'taken' }
-  | { readonly kind: 'refused'; readonly record: UserOutput; readonly refusal: FoldRefusal }
+/** A user whose records of this batch can't go on before the log is read again for it. */
+export type Waiting = {
+  readonly cause: ReplayCause
+  /** The user's cells as they stand before the cause. */
+  readonly wallet: Wallet
+  /** Records of the user after the cause. */
+  readonly rest: ReplayCause[]
+}
+
+export type FoldNews =
+  | { readonly kind: 'parked'; readonly user: UserId; readonly pos: Pos; readonly refusal: FoldRefusal }
+  | { readonly kind: 'healed'; readonly user: UserId; readonly cause: ReplayCause }
+  | { readonly kind: 'still-parked'; readonly user: UserId; readonly cause: ReplayCause; readonly refusal: FoldRefusal }
 
 /** Users whose wallet a record needs. */
 export const userOf = (record: UserRecord): UserId | null => {
@@ -58,6 +70,8 @@ export class BatchFold {
   readonly #intervals: CqlStatement[][] = []
   readonly #barriers: Barrier[] = []
   readonly #wallets: ReadonlyMap<UserId, Wallet>
+  readonly #waiting = new Map<UserId, Waiting>()
+  readonly #news: FoldNews[] = []
 
   /** `wallets`: of every user in the batch, held for it. */
   constructor(state: PartitionState, cache: CellCache, wallets: ReadonlyMap<UserId, Wallet>) {
@@ -67,51 +81,48 @@ export class BatchFold {
   }
 
   /** The next record. History and sums count it whether or not it applies. */
-  take(record: UserRecord): FoldStep {
+  take(record: UserRecord): void {
     switch (record.kind) {
-      case 'UserOutput': {
-        const wallet = this.#walletOf(record.user)
-        wallet.indexedDay = this.#history.take(record, wallet.indexedDay)
+      case 'UserOutput':
+        this.#record(record)
         for (const { value } of record.changes) this.#add(value)
-        return this.#state.parked.has(record.user) ? { kind: 'taken' } : this.#apply(record)
-      }
-      case 'UserCorrection': {
-        const change = correctionChange(record.correction)
-        const wallet = this.#walletOf(change.user)
-        wallet.indexedDay = this.#history.take(record, wallet.indexedDay)
-        this.#add(change)
-        return { kind: 'taken' }
-      }
+        return this.#settle(record)
+      case 'UserCorrection':
+        this.#record(record)
+        this.#add(correctionChange(record.correction))
+        return this.#settle(record)
       case 'UserRedrive':
-        return { kind: 'taken' }
+        return this.#settle(record)
       case 'UserReference':
         this.#reference.push(...referenceRows(record.reference, record.pos))
-        return { kind: 'taken' }
+        return
       case 'Barrier':
-        this.#close(record)
-        return { kind: 'taken' }
+        return this.#close(record)
     }
   }
 
-  /** Folds changes of one user that were not read as the next record: those of a Correction, of a re-read. */
-  fold(changes: Foldable): FoldRefusal | null {
-    const wallet = this.#walletOf(changes.user)
-    const result = foldChanges(asset => wallet.cells.get(asset) ?? emptyCell, changes)
-    if (result.kind === 'refused') return result.refusal
-    for (const [asset, cell] of result.cells) this.#cache.set(wallet, asset, cell)
-    return null
+  /** Users for whom the log has to be read again; each one's records wait here, everybody else's do not. */
+  get waiting(): ReadonlyMap<UserId, Waiting> {
+    return this.#waiting
   }
 
-  /** The user waits from this record on; nobody else does. */
-  park(record: { readonly user: UserId; readonly pos: Pos }, refusal: FoldRefusal): void {
-    const { asset, version } = refusal.change
-    const parking = { pos: record.pos, asset, version }
-    this.#state.parked.set(record.user, parking)
-    this.#history.park({ user: record.user, ...parking, code: refusal.kind, message: refusal.message })
+  /** What the log says of a user that waits. Its later records are folded now, and may make it wait again. */
+  resolve(user: UserId, outcome: ReplayOutcome): void {
+    const waiting = this.#waiting.get(user)
+    if (!waiting) throw new Error(`user ${user} does not wait for a re-read`)
+    this.#waiting.delete(user)
+    const { cause, wallet, rest } = waiting
+    if (outcome.kind === 'healed') {
+      this.#take(wallet, outcome.cells)
+      this.#state.parked.delete(user)
+      this.#news.push({ kind: 'healed', user, cause })
+    } else this.#refuse(waiting, outcome)
+    for (const record of rest) this.#settle(record)
   }
 
   /** Everything to be written; the fold is over. */
   rows(): BatchRows {
+    if (this.#waiting.size > 0) throw new Error(`${this.#waiting.size} users still wait for a re-read`)
     const wallets = [...this.#wallets.values()]
     const cells = wallets.filter(wallet => wallet.unwritten.size > 0).map(takeUnwritten)
     return {
@@ -119,17 +130,77 @@ export class BatchFold {
       cells: [...cells, ...this.#intervals],
       barriers: this.#barriers,
       wallets,
+      news: this.#news,
     }
   }
 
-  #apply(record: UserOutput): FoldStep {
-    const refusal = this.fold(record)
-    return refusal === null ? { kind: 'taken' } : { kind: 'refused', record, refusal }
+  #record(record: Extract<UserRecord, { kind: 'UserOutput' | 'UserCorrection' }>): void {
+    const wallet = this.#walletOf(record.kind === 'UserOutput' ? record.user : record.correction.user)
+    wallet.indexedDay = this.#history.take(record, wallet.indexedDay)
   }
 
   #add({ asset, deltaAvailable, deltaFrozen }: BalanceChange): void {
     const { sums } = this.#state
     sums.set(asset, addToSum(sums.get(asset) ?? 0n, deltaAvailable + deltaFrozen))
+  }
+
+  /** Brings one record of a user to its cells, or lets the user wait for a re-read. */
+  #settle(record: ReplayCause): void {
+    const user = causeUser(record)
+    const wallet = this.#walletOf(user)
+    const waiting = this.#waiting.get(user)
+    if (waiting) {
+      waiting.rest.push(record)
+      return
+    }
+    const parked = this.#state.parked.has(user)
+    if (record.kind === 'UserOutput' && parked) return
+    // Nobody waits for a Redrive of a user that is not parked.
+    if (record.kind === 'UserRedrive' && !parked) return
+    if (!parked && this.#apply(record, wallet)) return
+    this.#waiting.set(user, { cause: record, wallet, rest: [] })
+  }
+
+  /** False when it does not follow; the cells are then as they were. */
+  #apply(record: ReplayCause, wallet: Wallet): boolean {
+    const cellOf = (asset: AssetId): Cell => wallet.cells.get(asset) ?? emptyCell
+    switch (record.kind) {
+      case 'UserOutput': {
+        const result = foldChanges(cellOf, record)
+        if (result.kind === 'applied') this.#take(wallet, result.cells)
+        return result.kind === 'applied'
+      }
+      case 'UserCorrection': {
+        const { correction, pos } = record
+        const cell = cellOf(correction.asset)
+        if (correction.version <= cell.version) return true
+        const after = corrected(cell, pos, correction)
+        if (after) this.#take(wallet, new Map([[correction.asset, after]]))
+        return after !== undefined
+      }
+      case 'UserRedrive':
+        return true
+    }
+  }
+
+  #refuse({ cause, wallet }: Waiting, { at, refusal, cells }: Extract<ReplayOutcome, { kind: 'refused' }>): void {
+    const { user } = wallet
+    if (cause.kind !== 'UserOutput') {
+      // Nothing is written: a user that was parked stays parked, one that was not waits for its next output.
+      this.#news.push({ kind: 'still-parked', user, cause, refusal })
+      return
+    }
+    // What came before the record that does not follow stays applied.
+    this.#take(wallet, cells)
+    const { asset, version } = refusal.change
+    const parking = { pos: at, asset, version }
+    this.#state.parked.set(user, parking)
+    this.#history.park({ user, ...parking, code: refusal.kind, message: refusal.message })
+    this.#news.push({ kind: 'parked', user, pos: at, refusal })
+  }
+
+  #take(wallet: Wallet, cells: ReadonlyMap<AssetId, Cell>): void {
+    for (const [asset, cell] of cells) this.#cache.set(wallet, asset, cell)
   }
 
   #close(barrier: Barrier): void {
@@ -160,6 +231,9 @@ export class BatchFold {
     return wallet
   }
 }
+
+const causeUser = (record: ReplayCause): UserId =>
+  record.kind === 'UserCorrection' ? record.correction.user : record.user
 
 const takeUnwritten = (wallet: Wallet): CqlStatement[] => {
   const rows = [...wallet.unwritten].map(asset => balanceRow(wallet.user, asset, wallet.cells.get(asset) ?? emptyCell))

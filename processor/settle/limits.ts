@@ -15,4 +15,9 @@ export const settleLimits = {
   intervalMissingMs: 60_000,
   /** Rows of `parked` read at a start. */
   parkedRows: 1_000_000,
+  /** A fetch that only looks for a place in the log. */
+  probeBytes: 64 * 1024,
+  rereadRetryMs: 500,
+  /** History rows of a re-read that are written at once. */
+  rereadRows: 500,
 } as const

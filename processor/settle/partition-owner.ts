@@ -3,17 +3,19 @@ import type { Cell } from '../../core/fold.ts'
 import type { Amount, AssetId, Pos, UserId, Version } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
-import { KafkaFailure } from '../../runtime/kafka/port.ts'
+import { KafkaFailure, type KafkaPort } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Progress } from '../../runtime/reader/progress.ts'
 import { type PartitionWorker, type ReadRecord, ReopenPartition } from '../../runtime/reader/reader.ts'
-import { BatchFold, type BatchRows, type PartitionState, userOf } from './batch-fold.ts'
+import { BatchFold, type BatchRows, type FoldNews, type PartitionState, userOf } from './batch-fold.ts'
 import { CellCache, type Wallet } from './cell-cache.ts'
 import { CommitGate } from './commit-gate.ts'
 import type { Conservation } from './conservation.ts'
 import { settleLimits } from './limits.ts'
+import { LogReread } from './log-reread.ts'
 import { nodeChange, type NodeStates, type NodeWatch } from './node-watch.ts'
 import { loadParked } from './parked-users.ts'
+import { replayUsers } from './replay-users.ts'
 import type { SettleMetrics } from './settle-metrics.ts'
 
 export type OwnerOptions = {
@@ -23,6 +25,8 @@ export type OwnerOptions = {
   readonly commit: (progress: Progress) => Promise<void>
   /** Aborted when the partition is no longer ours. */
   readonly signal: AbortSignal
+  readonly kafka: KafkaPort
+  readonly topic: string
   readonly cql: CqlPort
   readonly clock: Clock
   readonly log: Log
@@ -41,6 +45,7 @@ type OwnerState =
   | { readonly kind: 'opening' }
   | { readonly kind: 'waiting' }
   | { readonly kind: 'loading' }
+  | { readonly kind: 'reading-again' }
   | { readonly kind: 'writing-history' }
   | { readonly kind: 'waiting-for-cells' }
   | { readonly kind: 'closed' }
@@ -65,6 +70,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   readonly #signal: AbortSignal
   /** Outlives `#signal` by the drain: writes under way may still be acknowledged. */
   readonly #giveUp = new AbortController()
+  readonly #reread: LogReread
   #loop: OwnerState = { kind: 'opening' }
   #wake = Promise.withResolvers<void>()
   #taken = Promise.withResolvers<void>()
@@ -79,6 +85,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     this.#state = { partition, sums: new Map(), lastBarrier: start.pos, parked }
     this.#nodes = nodes
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal])
+    this.#reread = new LogReread({ ...options, signal: this.#signal })
     this.#failure.promise.catch(() => {})
   }
 
@@ -122,6 +129,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     await this.#running
     drained.abort()
     await late
+    await this.#reread.close()
     this.#enter({ kind: 'closed' })
   }
 
@@ -160,16 +168,43 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     const fold = new BatchFold(this.#state, this.#cache, wallets)
     for (const { record } of records) {
       this.#options.metrics.records.inc({ kind: record.kind })
-      const step = fold.take(record)
-      if (step.kind === 'taken') continue
-      const { user, pos } = step.record
-      const { metrics, log, partition } = this.#options
-      fold.park(step.record, step.refusal)
-      metrics.parkings.inc({ code: step.refusal.kind })
-      metrics.parked.set({ partition }, this.#state.parked.size)
-      log.error({ partition, user, pos, code: step.refusal.kind }, `user parked: ${step.refusal.message}`)
+      fold.take(record)
     }
-    return { records, rows: fold.rows() }
+    // Each round brings every user that waits at least one record further.
+    while (fold.waiting.size > 0) {
+      this.#enter({ kind: 'reading-again' })
+      const { waiting } = fold
+      const outcomes = await replayUsers({
+        waiting,
+        reread: this.#reread,
+        writeHistory: groups => this.#write('history', groups),
+      })
+      for (const [user, outcome] of outcomes) fold.resolve(user, outcome)
+    }
+    const rows = fold.rows()
+    for (const each of rows.news) this.#tell(each)
+    return { records, rows }
+  }
+
+  #tell(news: FoldNews): void {
+    const { metrics, log, partition } = this.#options
+    const { user } = news
+    metrics.parked.set({ partition }, this.#state.parked.size)
+    switch (news.kind) {
+      case 'parked':
+        metrics.parkings.inc({ code: news.refusal.kind })
+        log.error({ partition, user, pos: news.pos, code: news.refusal.kind }, `user parked: ${news.refusal.message}`)
+        return
+      case 'healed':
+        metrics.heals.inc({ by: news.cause.kind })
+        log.warn({ partition, user, pos: news.cause.pos, by: news.cause.kind }, 'user settled again from the log')
+        return
+      case 'still-parked':
+        log.error(
+          { partition, user, pos: news.cause.pos, by: news.cause.kind },
+          `does not heal the user: ${news.refusal.message}`,
+        )
+    }
   }
 
   /** Every wallet that the batch needs, each held so that it stays until the batch is acknowledged. */

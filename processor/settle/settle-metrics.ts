@@ -66,6 +66,12 @@ export const settleMetrics = (registry: Registry) => {
       labelNames: ['code'],
       registers,
     }),
+    heals: new Counter({
+      name: 'settle_settle_heals_total',
+      help: 'Users settled again from the log, by the record that caused it',
+      labelNames: ['by'],
+      registers,
+    }),
     restarts: new Counter({
       name: 'settle_settle_restarts_total',
       help: 'Times an owner started again from the committed offset',

@@ -55,6 +55,8 @@ export class Settle implements Service {
           start,
           signal,
           commit,
+          kafka,
+          topic,
           cql,
           clock,
           log,
