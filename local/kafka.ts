@@ -120,7 +120,8 @@ async function format(record: ServerRecord, tools: { java: Java; jarDir: string;
   const done = join(record.dir, 'formatted')
   if (existsSync(done)) return
   rmSync(logDir(record), { recursive: true, force: true })
-  const clusterId = randomBytes(16).toString('base64url')
+  // No first character that the tool takes for the start of an option.
+  const clusterId = randomBytes(16).toString('base64url').replace(/^-/, '_')
   const args = [
     '-XX:TieredStopAtLevel=1',
     '-XX:+UseSerialGC',
