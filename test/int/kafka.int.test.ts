@@ -191,24 +191,20 @@ type Watch = {
 
 const watch = (): Watch => {
   let last: Assignment | null = null
-  let wake: (() => void) | null = null
   let failure: Error | null = null
   const until = async (condition: (assignment: Assignment) => boolean): Promise<Assignment> => {
-    while (!last || !condition(last)) {
+    const reached = (): boolean => {
       if (failure) throw failure
-      await new Promise<void>(resolve => {
-        wake = resolve
-      })
+      return last !== null && condition(last)
     }
-    return last
+    await expect.poll(reached, { timeout: 30_000, interval: 20 }).toBe(true)
+    return last as unknown as Assignment
   }
   const onAssignment = (assignment: Assignment): void => {
     last = assignment
-    wake?.()
   }
   const onFailure = (error: Error): void => {
     failure = error
-    wake?.()
   }
   return { onAssignment, onFailure, until }
 }
