@@ -212,6 +212,12 @@ export class BatchFold {
         `partition ${partition}: the barrier at pos ${pos} follows pos ${previous}, but the one read before it is at ${lastBarrier}; the group's offset is not just after a barrier: set it with settle replay`,
         { partition, pos, previous, lastBarrier },
       )
+    if (pos <= lastBarrier)
+      throw refuse(
+        'barrier-order',
+        `partition ${partition}: a barrier at pos ${pos} after the one at ${lastBarrier}; each must be above the last: user.outputs was not written by repartition`,
+        { partition, pos, lastBarrier },
+      )
     if (barrier.ns[partition] !== n)
       throw refuse(
         'barrier-number',

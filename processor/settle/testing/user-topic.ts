@@ -1,4 +1,4 @@
-import type { CorrectionBody, EngineOutput, ReferenceData, UserRecord } from '../../../core/events.ts'
+import type { CorrectionBody, EngineOutput, LogRecord, ReferenceData, UserRecord } from '../../../core/events.ts'
 import { correctionFlow, mergeFlows, totalFlow } from '../../../core/flow.ts'
 import type { Pos, UserId } from '../../../core/ids.ts'
 import { partitionOf } from '../../../core/partition.ts'
@@ -9,6 +9,8 @@ type Body = UserRecord extends infer R ? (R extends UserRecord ? Omit<R, 'n' | '
 /** Records of `user.outputs` for tests, as an honest repartition would number them; written to `records` by partition. */
 export class UserTopic {
   readonly records: readonly UserRecord[][]
+  /** The records of `engine.outputs` that they came from. */
+  readonly log: LogRecord[] = []
   readonly #partitions: number
   #pos: bigint
   #src = -1n
@@ -31,17 +33,14 @@ export class UserTopic {
 
   output(output: EngineOutput): void {
     this.#advance()
+    this.log.push({ kind: 'Output', pos: this.pos, at, output })
     for (const share of splitOutput(output)) this.#put(share.user, { kind: 'UserOutput', time: output.time, ...share })
     this.#flow = mergeFlows(this.#flow, totalFlow(output))
   }
 
-  /** An output of which the log lost everything: its flow never reaches a barrier. */
-  lost(): void {
-    this.#advance()
-  }
-
   correction(correction: CorrectionBody): void {
     this.#advance()
+    this.log.push({ kind: 'Correction', pos: this.pos, at, command, correction })
     this.#put(correction.user, { kind: 'UserCorrection', command, correction })
     this.#flow = mergeFlows(this.#flow, correctionFlow(correction))
   }
@@ -57,7 +56,9 @@ export class UserTopic {
       this.#append(partition, { kind: 'UserReference', time: this.#pos, reference })
   }
 
+  /** A barrier, when there is something since the last one: no two are at one pos. */
   barrier(): void {
+    if (this.#pos === this.#previous) return
     const ns = this.records.map(each => BigInt(each.length) + 1n)
     const barrier = { kind: 'Barrier', previous: this.#previous as Pos, ns, flow: this.#flow } as const
     for (let partition = 0; partition < this.#partitions; partition++) this.#append(partition, barrier)
@@ -82,3 +83,4 @@ export class UserTopic {
 }
 
 const command = { id: 'c-1', who: 'operator', why: 'test', time: 1_700_000_000_000_000n }
+const at = { epoch: 1n, random: 1n, seq: 1n, chain: Buffer.alloc(32) }

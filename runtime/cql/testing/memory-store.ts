@@ -195,5 +195,5 @@ const plainValue = (param: CqlParam): CqlValue => {
 
 const text = (value: unknown): string =>
   JSON.stringify(value, (_, each: unknown) =>
-    typeof each === 'bigint' ? `${each}n` : each instanceof Map ? [...each].sort() : each,
+    typeof each === 'bigint' ? `${each}n` : each instanceof Map ? [...each] : each,
   )

@@ -1,0 +1,188 @@
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import type { Pos } from '../../../core/ids.ts'
+import { isOpen } from '../../../core/order-lifecycle.ts'
+import { NaiveLedger } from '../../../core/oracle/naive-ledger.ts'
+import { systemClock } from '../../../runtime/clock.ts'
+import { MemoryStore } from '../../../runtime/cql/testing/memory-store.ts'
+import { type Progress, toCommitted } from '../../../runtime/reader/progress.ts'
+import { Settle, type SettleOptions } from '../settle.ts'
+import { settleMetrics } from '../settle-metrics.ts'
+import { MemoryKafka } from './memory-kafka.ts'
+import type { UserTopic } from './user-topic.ts'
+
+/** settle on a topic and a store in memory. */
+export class SettledWorld {
+  readonly topic: UserTopic
+  readonly kafka: MemoryKafka
+  readonly store = new MemoryStore()
+  registry = new Registry()
+  readonly #partitions: number
+  #running: { readonly stopping: AbortController; readonly done: Promise<void> } | null = null
+
+  constructor(topic: UserTopic) {
+    this.topic = topic
+    this.#partitions = topic.records.length
+    this.kafka = new MemoryKafka({ partitions: this.#partitions })
+  }
+
+  start(options: Partial<SettleOptions> = {}): Promise<void> {
+    this.registry = new Registry()
+    const service = new Settle({
+      kafka: this.kafka,
+      cql: this.store,
+      clock: systemClock,
+      log: pino({ level: 'silent' }),
+      metrics: settleMetrics(this.registry),
+      topic: 'users',
+      group: 'settle',
+      partitions: this.#partitions,
+      storeSyncMs: 0,
+      storeSyncMarginMs: 0,
+      commitIntervalMs: 1,
+      cacheCells: 1000,
+      batchRecords: 7,
+      ...options,
+    })
+    const stopping = new AbortController()
+    const done = service.run(stopping.signal)
+    done.catch(() => {})
+    this.#running = { stopping, done }
+    return done
+  }
+
+  async stop(): Promise<void> {
+    this.#running?.stopping.abort()
+    await this.#running?.done
+    this.#running = null
+  }
+
+  /** Sends what the topic has gained, and waits until it is settled and its last barrier committed. */
+  async settled(): Promise<void> {
+    this.kafka.fill(this.topic.records)
+    await this.until('settled and committed', () =>
+      this.topic.records.every(
+        (records, partition) => this.kafka.offsets.get(partition)?.offset === endOf(records.length),
+      ),
+    )
+  }
+
+  async until(what: string, condition: () => boolean): Promise<void> {
+    const deadline = Date.now() + 10_000
+    while (!condition()) {
+      const failure = await Promise.race([this.#running?.done.then(() => 'stopped', String), tick()])
+      if (typeof failure === 'string') throw new Error(`${what}: settle ended: ${failure}`)
+      if (Date.now() > deadline) throw new Error(`not within 10 s: ${what}`)
+    }
+  }
+
+  /** Sets the group back to just after the record of that index in each partition (-1: the very start). */
+  rewind(indexes: readonly number[]): void {
+    for (const [partition, index] of indexes.entries()) {
+      const record = this.topic.records[partition]?.[index]
+      const progress: Progress = record
+        ? { offset: endOf(index + 1), n: record.n, pos: record.pos }
+        : { offset: 0n, n: 0n, pos: 0n as Pos }
+      this.kafka.offsets.set(partition, toCommitted(progress))
+    }
+  }
+
+  async metric(name: string): Promise<number> {
+    const metric = await this.registry.getSingleMetric(name)?.get()
+    return (metric?.values ?? []).reduce((sum, { value }) => sum + value, 0)
+  }
+}
+
+const tick = (): Promise<void> => new Promise(resolve => setTimeout(resolve, 1))
+const endOf = (records: number): bigint => (records === 0 ? 0n : BigInt(records - 1) * 2n + 1n)
+
+type Facts = Readonly<Record<string, readonly string[]>>
+const sorted = (facts: Readonly<Record<string, Iterable<string>>>): Facts =>
+  Object.fromEntries(Object.entries(facts).map(([name, each]) => [name, [...each].sort()]))
+
+/** What the store must hold, from the log alone and the naive ledger. */
+export const expectedFacts = (topic: UserTopic): Facts => {
+  const [history, days, orders, trades] = [new Set<string>(), new Set<string>(), new Set<string>(), new Set<string>()]
+  const day = (user: bigint, pos: bigint): unknown => days.add(`${user} ${pos / 86_400_000_000n}`)
+  const ledger = new NaiveLedger({
+    onPosting: (each, { pos, time, index }) => {
+      history.add(
+        `${each.user} ${pos} ${time} posting ${index} ${each.asset} ${each.deltaAvailable} ${each.deltaFrozen} ${each.available} ${each.frozen} ${each.version} ${each.reason} ${each.ref}`,
+      )
+      day(each.user, pos)
+    },
+    onTrade: (each, { pos, time, index }) => {
+      const text = `${pos} ${time} trade ${index} ${each.trade} ${each.price} ${each.quantity} ${each.quote} ${each.buyFee} ${each.sellFee}`
+      trades.add(`${each.buyer} ${each.seller} ${text}`)
+      for (const user of [each.buyer, each.seller]) history.add(`${user} ${text}`)
+      for (const user of [each.buyer, each.seller]) day(user, pos)
+    },
+    onOrderUpdate: (each, { pos, time, index }) => {
+      const text = `${each.user} ${pos} ${time} order ${index} ${each.order} ${each.price} ${each.filled} ${each.remaining} ${each.state}`
+      orders.add(text)
+      history.add(text)
+      day(each.user, pos)
+    },
+  })
+  for (const record of topic.log) ledger.take(record)
+  const open = [...ledger.orders()].filter(each => isOpen(each.state))
+  return sorted({
+    balances: [...ledger.balances()].map(
+      each => `${each.user} ${each.asset} ${each.available} ${each.frozen} ${each.version}`,
+    ),
+    open: open.map(each => `${each.user} ${each.order} ${each.filled} ${each.remaining} ${each.state}`),
+    history,
+    days,
+    orders,
+    trades,
+  })
+}
+
+type Fields = Record<string, unknown>
+const list = (value: unknown): Fields[] => (value ?? []) as Fields[]
+const orderText = (row: Fields, of: Fields): string =>
+  `${String(row['user_id'])} ${String(row['pos'])} ${String(row['time'])} order ${String(of['idx'])} ${String(of['order_id'])} ${String(of['price'])} ${String(of['filled'])} ${String(of['remaining'])} ${String(of['state'])}`
+const tradeText = (row: Fields, of: Fields): string =>
+  `${String(row['pos'])} ${String(row['time'])} trade ${String(of['idx'])} ${String(of['trade_id'])} ${String(of['price'])} ${String(of['quantity'])} ${String(of['quote'])} ${String(of['buy_fee'])} ${String(of['sell_fee'])}`
+const postingText = (row: Fields, of: Fields): string =>
+  `${String(row['user_id'])} ${String(row['pos'])} ${String(row['time'])} posting ${['idx', 'asset', 'delta_available', 'delta_frozen', 'available', 'frozen', 'version', 'reason', 'ref'].map(name => String(of[name])).join(' ')}`
+
+/** What the store holds, in the same words. */
+export const storedFacts = (store: MemoryStore): Facts => {
+  const history = store.rows('history') as Fields[]
+  const trades = store.rows('trades') as Fields[]
+  return sorted({
+    balances: store.rows('balances').map(row => {
+      const [available, frozen, version] = row['bal'] as bigint[]
+      return `${String(row['user_id'])} ${String(row['asset'])} ${available} ${frozen} ${version}`
+    }),
+    open: store
+      .rows('open_orders')
+      .map(row => ['user_id', 'order_id', 'filled', 'remaining', 'state'].map(name => String(row[name])).join(' ')),
+    history: history.flatMap(row => [
+      ...list(row['orders']).map(each => orderText(row, each)),
+      ...list(row['trades']).map(each => `${String(row['user_id'])} ${tradeText(row, each)}`),
+      ...list(row['postings']).map(each => postingText(row, each)),
+    ]),
+    days: store.rows('history_days').map(row => `${String(row['user_id'])} ${String(row['day'])}`),
+    orders: store.rows('orders').map(row => orderText(row as Fields, row as Fields)),
+    trades: trades.map(row => `${String(row['buyer'])} ${String(row['seller'])} ${tradeText(row, row)}`),
+  })
+}
+
+/** Barriers whose rows do not add up to their flow; empty when money is conserved. */
+export const unequalIntervals = (store: MemoryStore, partitions: number): string[] => {
+  const byPos = Map.groupBy(store.rows('intervals'), row => row['barrier_pos'] as bigint)
+  return [...byPos].flatMap(([pos, rows]) => {
+    const sums = new Map<number, bigint>()
+    for (const row of rows)
+      for (const [asset, sum] of (row['sums'] ?? new Map()) as Map<number, bigint>)
+        sums.set(asset, (sums.get(asset) ?? 0n) + sum)
+    const flow = (rows[0]?.['flow'] ?? new Map()) as Map<number, bigint>
+    const assets = new Set([...sums.keys(), ...flow.keys()])
+    const wrong = [...assets].filter(asset => (sums.get(asset) ?? 0n) !== (flow.get(asset) ?? 0n))
+    return rows.length === partitions && wrong.length === 0
+      ? []
+      : [`${pos}: ${rows.length} rows, assets ${wrong.join()}`]
+  })
+}
