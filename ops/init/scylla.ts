@@ -18,8 +18,7 @@ export type ScyllaTarget = {
 export const inspectScylla = async (target: ScyllaTarget): Promise<readonly Finding[]> => {
   const { open, keyspace } = target
   const make = async (): Promise<void> => void (await migrateStore(target))
-  const outside = await open({})
-  const tables = await tablesOf(outside, keyspace).finally(() => outside.close())
+  const tables = await tablesOf(open, keyspace)
   if (tables === null) return [missing(`keyspace ${keyspace} and its tables`, make)]
   if (tables.length === 0) return [missing(`tables of keyspace ${keyspace}`, make)]
   if (!tables.includes('stream_meta'))
@@ -39,11 +38,17 @@ export const inspectScylla = async (target: ScyllaTarget): Promise<readonly Find
   }
 }
 
-const tablesOf = async (cql: CqlPort, keyspace: string): Promise<readonly string[] | null> => {
-  const found = await cql.query('SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?', [keyspace])
-  if (found.length === 0) return null
-  const tables = await cql.query('SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?', [keyspace])
-  return tables.map(row => row['table_name'] as string)
+/** Names of the keyspace's tables; null when there is no such keyspace. */
+const tablesOf = async (open: ScyllaTarget['open'], keyspace: string): Promise<readonly string[] | null> => {
+  const cql = await open({})
+  try {
+    const keyspaces = 'SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?'
+    if ((await cql.query(keyspaces, [keyspace])).length === 0) return null
+    const tables = await cql.query('SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?', [keyspace])
+    return tables.map(row => row['table_name'] as string)
+  } finally {
+    await cql.close()
+  }
 }
 
 const inspectTables = async (cql: CqlPort, target: ScyllaTarget, make: () => Promise<void>): Promise<Finding> => {

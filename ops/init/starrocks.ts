@@ -32,5 +32,9 @@ export const inspectStarRocks = async (target: StarRocksTarget): Promise<readonl
 
 const check = async ({ openSql, ...owner }: StarRocksTarget): Promise<void> => {
   const sql = openSql(owner.database)
-  await checkDatabase(sql, owner).finally(() => sql.close())
+  try {
+    await checkDatabase(sql, owner)
+  } finally {
+    await sql.close()
+  }
 }

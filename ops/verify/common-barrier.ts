@@ -1,0 +1,156 @@
+import type { Barrier } from '../../core/events.ts'
+import type { Pos } from '../../core/ids.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { KafkaPort, KafkaRecord } from '../../runtime/kafka/port.ts'
+import type { StreamNames } from '../../runtime/names.ts'
+import { fromCommitted, type Progress } from '../../runtime/reader/progress.ts'
+import { Stop } from '../../runtime/stop.ts'
+import { decodeLogRecord, decodeUserRecord } from '../../schemas/codec.ts'
+
+/** How far each reader has come, by partition of its topic. */
+export type Readers = Readonly<Record<'settle' | 'load' | 'archive' | 'archiveLog', ReadonlyMap<number, Progress>>>
+
+export type CommonBarrier = {
+  readonly barrier: Barrier
+  readonly readers: Readers
+  /** pos of the log's last Output when it was asked for; 0 when there is none. */
+  readonly lastOutput: Pos
+}
+
+type Options = {
+  readonly kafka: KafkaPort
+  readonly names: StreamNames
+  readonly partitions: number
+}
+
+/**
+ * The highest barrier that every reader has committed to be past: what they wrote up to it is durable. Null when there
+ * is none yet.
+ * @throws Stop `offset-foreign` when a group's metadata is not its reader's
+ */
+export const findCommonBarrier = async (options: Options): Promise<CommonBarrier | null> => {
+  const readers = await readProgress(options)
+  const lastOutput = await lastOutputPos(options)
+  const barrier = await highestBarrier(options, readers)
+  return barrier && { barrier, readers, lastOutput }
+}
+
+/** Waits until the common barrier covers the last Output that the log had at first. */
+export const awaitCommonBarrier = async (
+  options: Options & { readonly clock: Clock; readonly waitMs: number },
+): Promise<CommonBarrier> => {
+  const { clock, waitMs } = options
+  const target = await lastOutputPos(options)
+  const start = clock.monotonicMs()
+  for (;;) {
+    const found = await findCommonBarrier(options)
+    const covers = found !== null && found.barrier.pos >= target
+    if (found && (covers || waitMs === 0)) return found
+    const waitedMs = Math.round(clock.monotonicMs() - start)
+    if (waitedMs >= waitMs) throw await notCovered({ options, target, waitedMs, found })
+    await clock.sleep(Math.min(pollMs, waitMs - waitedMs))
+  }
+}
+
+const pollMs = 250
+
+const readProgress = async ({ kafka, names }: Options): Promise<Readers> => {
+  const { groups, topics } = names
+  const of = async (group: string, topic: string): Promise<ReadonlyMap<number, Progress>> => {
+    const progress = new Map<number, Progress>()
+    for (const [partition, committed] of await kafka.committed({ group, topic })) {
+      const each = fromCommitted(committed)
+      if (!each)
+        throw new Stop({
+          code: 'offset-foreign',
+          reason: 'refused',
+          message: `group ${group}, ${topic}-${partition}: metadata ${JSON.stringify(committed.metadata)} is not its reader's; set it with settle replay`,
+        })
+      progress.set(partition, each)
+    }
+    return progress
+  }
+  return {
+    settle: await of(groups.settle, topics.users),
+    load: await of(groups.load, topics.users),
+    archive: await of(groups.archive, topics.users),
+    archiveLog: await of(groups.archiveLog, topics.log),
+  }
+}
+
+/** Searches partition 0 backwards from where its slowest reader is: every partition has every barrier. */
+const highestBarrier = async ({ kafka, names, partitions }: Options, readers: Readers): Promise<Barrier | null> => {
+  const topic = names.topics.users
+  const users = [readers.settle, readers.load, readers.archive]
+  const offsets = users.map(progress => progress.get(0)?.offset ?? 0n)
+  let before = offsets.reduce((least, offset) => (offset < least ? offset : least))
+  for (;;) {
+    const records: readonly KafkaRecord[] = await kafka.readTail({ topic, partition: 0, count: searchCount, before })
+    for (const { value } of records.toReversed()) {
+      const record = decodeUserRecord(value)
+      if (record.kind === 'Barrier' && isPassed(record, users, readers, partitions)) return record
+    }
+    const first = records[0]
+    if (!first) return null
+    before = first.offset
+  }
+}
+
+const searchCount = 500
+
+const isPassed = (
+  barrier: Barrier,
+  users: readonly ReadonlyMap<number, Progress>[],
+  { archiveLog }: Readers,
+  partitions: number,
+): boolean =>
+  (archiveLog.get(0)?.pos ?? 0n) >= barrier.pos &&
+  Array.from({ length: partitions }, (_, partition) => partition).every(partition =>
+    users.every(progress => (progress.get(partition)?.n ?? 0n) >= (barrier.ns[partition] ?? 0n)),
+  )
+
+const lastOutputPos = async ({ kafka, names }: Options): Promise<Pos> => {
+  const topic = names.topics.log
+  for (let before: bigint | undefined; ; ) {
+    const records: readonly KafkaRecord[] = await kafka.readTail({
+      topic,
+      partition: 0,
+      count: searchCount,
+      ...(before === undefined ? {} : { before }),
+    })
+    for (const { value } of records.toReversed()) {
+      const record = decodeLogRecord(value)
+      if (record.kind === 'Output') return record.pos
+    }
+    const first = records[0]
+    if (!first) return 0n as Pos
+    before = first.offset
+  }
+}
+
+const notCovered = async ({
+  options,
+  target,
+  waitedMs,
+  found,
+}: {
+  readonly options: Options
+  readonly target: Pos
+  readonly waitedMs: number
+  readonly found: CommonBarrier | null
+}): Promise<Stop> => {
+  const readers = await readProgress(options)
+  const behind = (Object.keys(readers) as (keyof Readers)[]).flatMap(name => {
+    const places = [...readers[name].values()].map(({ pos }) => pos)
+    const least = places.reduce((low, pos) => (pos < low ? pos : low), places[0] ?? (0n as Pos))
+    return places.length > 0 && least >= target ? [] : [`${name} is at pos ${least}`]
+  })
+  const at = found ? `the common barrier is at pos ${found.barrier.pos}` : 'there is no common barrier yet'
+  const why = behind.length > 0 ? behind.join(', ') : 'no barrier was written behind it'
+  return new Stop({
+    code: 'verify-behind',
+    reason: 'failed',
+    message: `${at} after ${waitedMs} ms, the log's last Output is at pos ${target}: ${why}; see that every service runs (settle status), or wait longer (--wait-ms)`,
+    context: { target, waitedMs },
+  })
+}
