@@ -32,6 +32,8 @@ const record = (topic: string, text: string, partition = 0): OutgoingRecord => (
   value: Buffer.from(text),
   timestampMs: 5n,
 })
+// A commit is durable when it resolves; its marker, which makes it visible, follows a moment later.
+const visible = { timeout: 10_000 }
 const texts = (records: readonly { readonly value: Buffer }[]): string[] => records.map(({ value }) => value.toString())
 
 const readAll = async (topic: string, partition = 0): Promise<string[]> => {
@@ -57,8 +59,8 @@ describe('a transactional writer', () => {
     await writer.commitBatch({ records: [0, 1, 2, 0].map((partition, i) => record(topic, `a${i}`, partition)) })
     await writer.commitBatch({ records: [record(topic, 'b', 0)] })
     await writer.close()
-    expect(await readAll(topic, 0)).toEqual(['a0', 'a3', 'b'])
-    expect(await readAll(topic, 2)).toEqual(['a2'])
+    await expect.poll(() => readAll(topic, 0), visible).toEqual(['a0', 'a3', 'b'])
+    await expect.poll(() => readAll(topic, 2), visible).toEqual(['a2'])
   })
 
   it('is fenced by the next of the same id, at once, though that one has written nothing', async () => {
@@ -70,7 +72,7 @@ describe('a transactional writer', () => {
     // And stays so: a writer is of no use after its first error.
     await expect(old.commitBatch({ records: [record(topic, 'late')] })).rejects.toMatchObject({ kind: 'unknown' })
     await next.commitBatch({ records: [record(topic, 'next')] })
-    expect(await readAll(topic)).toEqual(['mine', 'next'])
+    await expect.poll(() => readAll(topic), visible).toEqual(['mine', 'next'])
     await Promise.all([old.close(), next.close()])
   })
 
@@ -81,7 +83,7 @@ describe('a transactional writer', () => {
     await expect(writer.commitBatch({ records: [record(topic, 'two')] })).rejects.toMatchObject({ kind: 'unknown' })
     await first
     await writer.close()
-    expect(await readAll(topic)).toEqual(['one'])
+    await expect.poll(() => readAll(topic), visible).toEqual(['one'])
   })
 
   it('says that a record is too large, and leaves nothing behind', async () => {
@@ -94,7 +96,7 @@ describe('a transactional writer', () => {
     await writer.close()
     const after = await kafka.openTxWriter({ transactionalId: topic })
     await after.close()
-    expect(await readAll(topic)).toEqual([])
+    await expect.poll(() => readAll(topic), visible).toEqual([])
   })
 
   it('commits a group offset with its records', async () => {
