@@ -104,7 +104,8 @@ describe('a transactional writer', () => {
     const writer = await kafka.openTxWriter({ transactionalId: topic })
     const groupOffset = { group: topic, topic, partition: 0, offset: 7n, metadata: 'ref=3' }
     await writer.commitBatch({ records: [record(topic, 'x')], groupOffset })
-    expect(await kafka.committed({ group: topic, topic })).toEqual(new Map([[0, { offset: 7n, metadata: 'ref=3' }]]))
+    const committed = new Map([[0, { offset: 7n, metadata: 'ref=3' }]])
+    await expect.poll(() => kafka.committed({ group: topic, topic }), visible).toEqual(committed)
     await writer.close()
   })
 })
