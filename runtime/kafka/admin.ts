@@ -6,6 +6,8 @@ import { type ClusterBroker, openCluster } from './private-cluster.ts'
 
 const coordinatorAttempts = 60
 const coordinatorRetryMs = 250
+const leaderAttempts = 120
+const leaderRetryMs = 100
 
 /** Administration over one connection that is opened when first needed. */
 export class LazyAdmin implements KafkaAdmin {
@@ -22,9 +24,12 @@ export class LazyAdmin implements KafkaAdmin {
     return this.use('create topics', async admin => {
       const existing = new Set(await admin.listTopics())
       const missing = specs.filter(({ topic }) => !existing.has(topic))
-      if (missing.length > 0)
-        await admin.createTopics({ waitForLeaders: true, timeout: 30_000, topics: missing.map(toTopicConfig) })
-      return missing.map(({ topic }) => topic)
+      const names = missing.map(({ topic }) => topic)
+      if (names.length > 0) {
+        await admin.createTopics({ waitForLeaders: false, timeout: 30_000, topics: missing.map(toTopicConfig) })
+        await untilLed(admin, names)
+      }
+      return names
     })
   }
 
@@ -118,6 +123,20 @@ export class LazyAdmin implements KafkaAdmin {
 
   async close(): Promise<void> {
     if (this.#connected) await this.#admin.disconnect().catch(() => {})
+  }
+}
+
+/** kafkajs' own wait gives up on a broker that has not heard of a new topic yet. */
+const untilLed = async (admin: Admin, topics: string[]): Promise<void> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const metadata = await admin.fetchTopicMetadata({ topics })
+      if (metadata.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) return
+    } catch (error) {
+      if (classify(error, 'create topics').kind !== 'retriable' || attempt >= leaderAttempts) throw error
+    }
+    if (attempt >= leaderAttempts) throw new Error(`no leaders for ${topics.join(', ')} after ${attempt} looks`)
+    await delay(leaderRetryMs)
   }
 }
 
