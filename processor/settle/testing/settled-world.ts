@@ -87,6 +87,15 @@ export class SettledWorld {
     }
   }
 
+  async untilMetric(name: string, value: number): Promise<void> {
+    let last = Number.NaN
+    await this.until(`${name} = ${value}`, () => {
+      void this.metric(name).then(found => (last = found))
+      return last === value
+    })
+  }
+
+  /** The sum of a metric over its labels. */
   async metric(name: string): Promise<number> {
     const metric = await this.registry.getSingleMetric(name)?.get()
     return (metric?.values ?? []).reduce((sum, { value }) => sum + value, 0)

@@ -1,0 +1,267 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { BalanceChange, CorrectionBody, EngineOutput } from '../../core/events.ts'
+import { type Amount, amount, type UserId, userId } from '../../core/ids.ts'
+import { history } from '../../core/testing/history.ts'
+import { type TinyCommand, TinyExchange } from '../../core/testing/tiny-exchange.ts'
+import { expectedFacts, SettledWorld, storedFacts, unequalIntervals } from './testing/settled-world.ts'
+import { UserTopic } from './testing/user-topic.ts'
+
+const partitions = 3
+
+/** What of an engine's history the log lost, and what an operator must supply for it: one Correction per user and asset. */
+const correctionsFor = (lost: EngineOutput): CorrectionBody[] =>
+  [...Map.groupBy(lost.changes, change => `${change.user}/${change.asset}`).values()].map(changes => {
+    const last = changes.at(-1) as BalanceChange
+    const sum = (of: (change: BalanceChange) => bigint): Amount =>
+      amount(changes.reduce((total, each) => total + of(each), 0n))
+    return {
+      user: last.user,
+      asset: last.asset,
+      version: last.version,
+      available: last.available,
+      frozen: last.frozen,
+      deltaAvailable: sum(each => each.deltaAvailable),
+      deltaFrozen: sum(each => each.deltaFrozen),
+    }
+  })
+
+const engineBalances = (outputs: readonly EngineOutput[]): string[] => {
+  const last = new Map<string, string>()
+  for (const { changes } of outputs)
+    for (const each of changes)
+      last.set(
+        `${each.user}/${each.asset}`,
+        `${each.user} ${each.asset} ${each.available} ${each.frozen} ${each.version}`,
+      )
+  return [...last.values()].sort()
+}
+
+/** A topic in which one output never arrived. */
+const topicWithout = (outputs: readonly EngineOutput[], lost: EngineOutput): UserTopic => {
+  const topic = new UserTopic({ partitions })
+  for (const [at, output] of outputs.entries()) {
+    if (output !== lost) topic.output(output)
+    if (at % 5 === 4) topic.barrier()
+  }
+  topic.barrier()
+  return topic
+}
+
+const withLoss = fc.tuple(history, fc.nat()).map(([outputs, pick]) => {
+  const moving = outputs.filter(each => each.changes.length > 0)
+  return { outputs, lost: moving[pick % moving.length] as EngineOutput }
+})
+
+/** Users that the lost output left with a version missing under a later change: only they may be parked. */
+const holed = (outputs: readonly EngineOutput[], lost: EngineOutput): Set<UserId> => {
+  const assets = new Set(lost.changes.map(each => `${each.user}/${each.asset}`))
+  const later = outputs.slice(outputs.indexOf(lost) + 1).flatMap(each => each.changes)
+  return new Set(later.filter(each => assets.has(`${each.user}/${each.asset}`)).map(each => each.user))
+}
+
+const facts = (world: SettledWorld): Readonly<Record<string, readonly string[]>> => {
+  const { history: rows = [], orders = [], trades = [], days = [] } = storedFacts(world.store)
+  return { history: rows, orders, trades, days }
+}
+
+describe('an output that the log lost', () => {
+  test('parks the users it left with a hole, exactly; all others go on, history is whole, money conserved', async () => {
+    await fc.assert(
+      fc.asyncProperty(withLoss, async ({ outputs, lost }) => {
+        const world = new SettledWorld(topicWithout(outputs, lost))
+        void world.start()
+        await world.settled()
+        const parked = holed(outputs, lost)
+        expect(await world.metric('settle_settle_parked_users')).toBe(parked.size)
+        await world.stop()
+        expect(new Set(world.store.rows('parked').map(row => row['user_id']))).toEqual(parked)
+        const touched = new Set(lost.changes.map(each => each.user as bigint))
+        const others = (all: readonly string[]): string[] =>
+          all.filter(each => !touched.has(BigInt(each.split(' ')[0] ?? '')))
+        expect(others(storedFacts(world.store)['balances'] ?? [])).toEqual(others(engineBalances(outputs)))
+        const expected = expectedFacts(world.topic)
+        expect(facts(world)).toEqual({
+          history: expected['history'],
+          orders: expected['orders'],
+          trades: expected['trades'],
+          days: expected['days'],
+        })
+        expect(unequalIntervals(world.store, partitions)).toEqual([])
+        expect(world.store.ties).toEqual([])
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('heals by Corrections, in any order, through restarts; a rewind brings the same rows again', async () => {
+    const plan = fc.tuple(withLoss, fc.nat(), fc.boolean())
+    await fc.assert(
+      fc.asyncProperty(plan, async ([{ outputs, lost }, turn, restart]) => {
+        const world = new SettledWorld(topicWithout(outputs, lost))
+        void world.start()
+        await world.settled()
+        if (restart) {
+          await world.stop()
+          void world.start()
+        }
+        const corrections = correctionsFor(lost)
+        for (const at of corrections.keys()) {
+          const correction = corrections[(at + turn) % corrections.length] as CorrectionBody
+          world.topic.correction(correction)
+        }
+        world.topic.barrier()
+        await world.settled()
+        expect(await world.metric('settle_settle_parked_users')).toBe(0)
+        await world.stop()
+        expect(storedFacts(world.store)['balances']).toEqual(engineBalances(outputs))
+        expect(unequalIntervals(world.store, partitions)).toEqual([])
+
+        const rows = world.store.rows('balances')
+        world.rewind(Array.from({ length: partitions }, () => -1))
+        void world.start()
+        await world.settled()
+        await world.stop()
+        expect(world.store.rows('balances')).toEqual(rows)
+        expect(world.store.ties).toEqual([])
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('a Redrive alone does not heal, and a Correction that does not lead on from the cell changes nothing', async () => {
+    const { outputs, lost } = lostDeposit()
+    const world = new SettledWorld(topicWithout(outputs, lost))
+    void world.start()
+    await world.settled()
+    const before = world.store.rows('balances')
+    const [correction] = correctionsFor(lost) as [CorrectionBody]
+    world.topic.redrive(correction.user)
+    world.topic.correction({ ...correction, deltaAvailable: amount(correction.deltaAvailable + 1n) })
+    world.topic.barrier()
+    await world.settled()
+    expect(await world.metric('settle_settle_parked_users')).toBe(1)
+    expect(world.store.rows('balances')).toEqual(before)
+
+    world.topic.correction(correction)
+    world.topic.barrier()
+    await world.settled()
+    expect(await world.metric('settle_settle_parked_users')).toBe(0)
+    expect(storedFacts(world.store)['balances']).toEqual(engineBalances(outputs))
+    await world.stop()
+  })
+
+  test('after a restart the parked table tells who is parked, and a healed user is not', async () => {
+    const { outputs, lost } = lostDeposit()
+    const world = new SettledWorld(topicWithout(outputs, lost))
+    void world.start()
+    await world.settled()
+    await world.stop()
+    void world.start()
+    await world.until('opened', () => world.registry.getSingleMetric('settle_settle_parked_users') !== undefined)
+    await world.untilMetric('settle_settle_parked_users', 1)
+    world.topic.correction(correctionsFor(lost)[0] as CorrectionBody)
+    world.topic.barrier()
+    await world.settled()
+    await world.stop()
+    void world.start()
+    await world.settled()
+    expect(await world.metric('settle_settle_parked_users')).toBe(0)
+    expect(world.store.rows('parked').length).toBe(1)
+    await world.stop()
+  })
+})
+
+const deposits = (users: readonly number[]): TinyCommand[] =>
+  users.map(user => ({ kind: 'deposit', user, asset: 1, amount: 100 + user }))
+
+const lostDeposit = (): { readonly outputs: readonly EngineOutput[]; readonly lost: EngineOutput } => {
+  const exchange = new TinyExchange()
+  const outputs = deposits([1, 2, 1, 2, 1, 2, 3, 1]).map(each => exchange.take(each))
+  return { outputs, lost: outputs[2] as EngineOutput }
+}
+
+describe('cells that the store lost', () => {
+  test('are worked out again from the log when the next output does not follow, and nobody is parked', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, fc.nat(), async (outputs, pick) => {
+        const topic = new UserTopic({ partitions })
+        const half = Math.floor(outputs.length / 2)
+        for (const output of outputs.slice(0, half)) topic.output(output)
+        topic.barrier()
+        const world = new SettledWorld(topic)
+        const images = [world.store.image()]
+        world.store.hooks.onWrite = () => void images.push(world.store.image())
+        void world.start()
+        await world.settled()
+        await world.stop()
+        // A power loss that nobody saw: what was committed is gone.
+        world.store.restore(images[pick % images.length] ?? new Map())
+        delete world.store.hooks.onWrite
+        for (const output of outputs.slice(half)) topic.output(output)
+        // Everybody moves once more in every asset, so that every loss is met.
+        const last = new Map<string, BalanceChange>()
+        for (const { changes } of outputs) for (const each of changes) last.set(`${each.user}/${each.asset}`, each)
+        for (const each of last.values()) topic.output(moveOnce(each))
+        topic.barrier()
+        void world.start()
+        await world.settled()
+        await world.stop()
+        expect(storedFacts(world.store)['balances']).toEqual(expectedFacts(topic)['balances'])
+        expect(world.store.rows('parked')).toEqual([])
+        expect(world.store.ties).toEqual([])
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('are written again when a node restarted before their barrier was committed', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, fc.nat({ max: 60 }), async (outputs, writes) => {
+        const topic = new UserTopic({ partitions })
+        for (const [at, output] of outputs.entries()) {
+          topic.output(output)
+          if (at % 5 === 4) topic.barrier()
+        }
+        topic.barrier()
+        const world = new SettledWorld(topic)
+        const before = world.store.image()
+        let done = 0
+        world.store.hooks.onWrite = () => {
+          // Power is lost once, in the middle of writing, before anything can have been committed.
+          if (++done !== writes + 1) return
+          world.store.restore(before)
+          world.store.nodes = new Map([['node-1', 2]])
+        }
+        void world.start({ storeSyncMs: 60 })
+        await world.settled()
+        const restarts = await world.metric('settle_settle_restarts_total')
+        await world.stop()
+        if (done > writes) expect(restarts).toBeGreaterThan(0)
+        expect(storedFacts(world.store)).toEqual(expectedFacts(topic))
+        expect(unequalIntervals(world.store, partitions)).toEqual([])
+        expect(world.store.ties).toEqual([])
+      }),
+      { numRuns: 15 },
+    )
+  })
+})
+
+const moveOnce = (last: BalanceChange): EngineOutput => ({
+  time: 1_800_000_000_000_000n,
+  reference: null,
+  orders: [],
+  trades: [],
+  changes: [
+    {
+      ...last,
+      user: userId(last.user),
+      deltaAvailable: amount(1n),
+      deltaFrozen: amount(0n),
+      available: amount(last.available + 1n),
+      version: (last.version + 1n) as BalanceChange['version'],
+      reason: 'Deposit',
+      ref: 0n,
+    },
+  ],
+})
