@@ -55,6 +55,11 @@ export class DisplayUnits {
     return toDisplay(units, this.#decimalsOf(asset))
   }
 
+  /** Whether the reference data of the symbol was met. */
+  knows(symbol: SymbolId): boolean {
+    return this.#symbols.has(symbol)
+  }
+
   /** @throws Stop `symbol-unknown` or `asset-unknown` before the reference data of the symbol was met */
   symbol(symbol: SymbolId): SymbolUnits {
     const made = this.#made.get(symbol)

@@ -121,7 +121,8 @@ const sideOfTrade = (trade: Trade, side: Side, index: number, at: Stamp, units: 
 }
 
 const orderRows = ({ index, value: order }: Indexed<OrderUpdate>, at: Stamp, units: DisplayUnits): TableRow[] => {
-  const shown = units.symbol(order.symbol)
+  // Engines reject orders of symbols that they do not know: nobody can say in what units those were meant.
+  const shown = order.state === 'Rejected' && !units.knows(order.symbol) ? null : units.symbol(order.symbol)
   const priced = order.type === 'Limit'
   const said: readonly Cell[] = [
     order.user,
@@ -130,10 +131,10 @@ const orderRows = ({ index, value: order }: Indexed<OrderUpdate>, at: Stamp, uni
     order.type,
     order.timeInForce,
     order.state,
-    priced ? shown.price(order.price) : null,
-    shown.base(order.quantity),
-    shown.base(order.filled),
-    shown.base(order.remaining),
+    shown && priced ? shown.price(order.price) : null,
+    shown && shown.base(order.quantity),
+    shown && shown.base(order.filled),
+    shown && shown.base(order.remaining),
     priced ? order.price : null,
     order.quantity,
     order.filled,
