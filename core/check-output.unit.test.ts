@@ -139,6 +139,11 @@ test('a trade amount that is not positive is refused', () => {
     expect(checkOutput(withTrade({ [name]: value }))).toMatchObject({ kind: 'BadTrade', trade: trade.trade })
 })
 
+test('the smallest trade is one unit of each', () => {
+  const one = withTrade({ price: price(1n), quantity: amount(1n), quote: amount(1n) })
+  expect(checkOutput(one)?.kind).toBe('FilledUnequal')
+})
+
 test('a side that is not the trade is refused, and the message says who got what', () => {
   const stolen = mapChanges(each =>
     each.user === trade.seller && each.asset === quote && each.reason === 'Trade'
