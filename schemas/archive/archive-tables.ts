@@ -7,5 +7,5 @@ export const archiveTables = {
 /** Topics by the name they have after the stream's. */
 export type ArchiveTopic = keyof typeof archiveTables
 export type UserTable = (typeof archiveTables)['user.outputs'][number]
-export type LogTable = (typeof archiveTables)['engine.outputs'][number]
+type LogTable = (typeof archiveTables)['engine.outputs'][number]
 export type ArchiveTable = UserTable | LogTable

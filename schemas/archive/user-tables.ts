@@ -4,7 +4,7 @@ import type { UserTable } from './archive-tables.ts'
 import { bigints, defineTable, integers, oneOf, optional, type Table, text, time } from './table.ts'
 
 /** Where a row stands: the log's position, the place within the output, and the engine's time (µs). */
-export type RowPlace = { readonly pos: Pos; readonly idx: number; readonly time: bigint }
+type RowPlace = { readonly pos: Pos; readonly idx: number; readonly time: bigint }
 
 export type TradeRow = RowPlace & Trade
 export type OrderRow = RowPlace & OrderUpdate

@@ -1,6 +1,5 @@
-import { type ArchivePartition, windowOf, windowStart } from '../../schemas/archive/archive-name.ts'
+import { windowOf, windowStart } from '../../schemas/archive/archive-name.ts'
 import type { ArchiveTable } from '../../schemas/archive/archive-tables.ts'
-import { zeroHash } from '../../schemas/archive/sidecar.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { KafkaFailure } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -9,7 +8,8 @@ import type { PartitionWorker, ReadRecord } from '../../runtime/reader/reader.ts
 import { refuse } from '../../runtime/stop.ts'
 import { ArchiveFolder, type ArchiveFolderOptions } from './archive-folder.ts'
 import type { PartitionGauge } from './archive-metrics.ts'
-import { formatNote, parseNote } from './archive-note.ts'
+import { formatNote } from './archive-note.ts'
+import { checkFolder, hashBefore, nameOf } from './archive-start.ts'
 import { limits } from './limits.ts'
 import { type ArchivedRow, WindowWriter } from './window-writer.ts'
 
@@ -158,55 +158,4 @@ function* inWindows<R>(
     run.push(read)
   }
   if (run.length > 0) yield [window, run]
-}
-
-const nameOf = ({ stream, topic, partition }: ArchivePartition): string => `${stream}.${topic}-${partition}`
-
-/** The hash to chain on, out of what was committed with the offset. */
-const hashBefore = (start: Progress, windowMs: number, partition: ArchivePartition): string => {
-  if (start.note === undefined && start.pos === 0n) return zeroHash
-  const note = parseNote(start.note)
-  if (note === null)
-    throw refuse(
-      'archive-no-hash',
-      `${nameOf(partition)}: the offset ${start.offset} was committed without the hash of the window before it (note ${start.note ?? 'missing'}); set the group to where the archive stopped, or to the first record`,
-      { offset: start.offset },
-    )
-  if (note.windowMs !== windowMs)
-    throw refuse(
-      'archive-window-length',
-      `${nameOf(partition)}: WINDOW_MS=${windowMs}, but this archive was made with ${note.windowMs}: windows of two lengths overlap. Keep the old one, or archive into an empty folder with new groups`,
-      { windowMs, madeWith: note.windowMs },
-    )
-  return note.hash
-}
-
-/** The folder may be this machine's alone and lack windows that others wrote; what it has must fit. */
-const checkFolder = async ({
-  folder,
-  start,
-  before,
-  windowMs,
-  dir,
-}: {
-  readonly folder: ArchiveFolder
-  readonly start: Progress
-  readonly before: string
-  readonly windowMs: number
-  readonly dir: string
-}): Promise<void> => {
-  const last = await folder.lastSidecar()
-  if (last && last.windowMs !== windowMs)
-    throw refuse(
-      'archive-window-length',
-      `WINDOW_MS=${windowMs}, but ${dir} holds windows of ${last.windowMs} ms of this partition; keep that length or use an empty folder`,
-      { windowMs, madeWith: last.windowMs },
-    )
-  const committed = start.pos === 0n ? null : await folder.sidecar(windowOf(start.pos, windowMs))
-  if (committed && committed.hash !== before)
-    throw refuse(
-      'archive-conflict',
-      `window ${committed.window} in ${dir} has hash ${committed.hash}, the committed offset carries ${before}: the folder is of another log, or the offset is`,
-      { window: committed.window, there: committed.hash, committed: before },
-    )
 }

@@ -240,19 +240,19 @@ test('three processes, killed, stopped and started again, leave the same files i
 describe('what it can’t do, it says, and ends with a code', () => {
   const mounted: string[] = []
   afterEach(() => {
-    for (const dir of mounted.splice(0)) execFileSync('umount', ['-l', dir])
+    for (const dir of mounted.splice(0)) execFileSync('/usr/bin/umount', ['-l', dir])
   })
   /** A small file system of its own: a test that runs as root is let through every permission. */
   const mount = async (name: string, options: string): Promise<string> => {
     const dir = join(root, name)
     await mkdir(dir)
-    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir])
+    execFileSync('/usr/bin/mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir])
     mounted.push(dir)
     return dir
   }
   const canMount = ((): boolean => {
     try {
-      execFileSync('unshare', ['-m', 'true'], { stdio: 'ignore' })
+      execFileSync('/usr/bin/unshare', ['-m', 'true'], { stdio: 'ignore' })
       return true
     } catch {
       return false
@@ -294,7 +294,7 @@ describe('what it can’t do, it says, and ends with a code', () => {
     for (const path of files.keys()) expect(dirname(path)).not.toContain('.part')
     expect([...files.keys()].filter(path => path.endsWith('.part'))).toEqual([])
     for (const [path, digest] of Object.entries(csvDigests(files))) expect(csvDigests(alone)[path]).toBe(digest)
-    execFileSync('mount', ['-o', 'remount,size=64m', dir])
+    execFileSync('/usr/bin/mount', ['-o', 'remount,size=64m', dir])
     const second = start(dir, 'two')
     await untilShare(1)
     await expectEnd(second, { signal: 'SIGTERM', code: 0 })
