@@ -273,6 +273,7 @@ describe('the MySQL door', () => {
     await expect(connectMysql(mysqlPort, { database: 'nope' })).rejects.toMatchObject({ errno: 1049 })
     await using locked = await openFixture({ STARROCKS_PASSWORD: 'geheim' })
     await expect(connectMysql(locked.standIn.mysqlPort)).rejects.toMatchObject({ errno: 1045 })
+    await expect(connectMysql(locked.standIn.mysqlPort, { password: 'x' })).rejects.toMatchObject({ errno: 1045 })
     expect(await locked.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
