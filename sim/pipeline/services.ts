@@ -1,0 +1,74 @@
+import { join, resolve } from 'node:path'
+
+export const serviceNames = ['bridge', 'repartition', 'settle', 'load', 'archive'] as const
+/** The processes between the engine and the stores. */
+export type ServiceName = (typeof serviceNames)[number]
+
+const clone = resolve(import.meta.dirname, '../..')
+
+export const engineEntry = join(clone, 'sim/engine/main.ts')
+export const settleEntry = join(clone, 'ops/main.ts')
+
+export const serviceEntries: Readonly<Record<ServiceName, string>> = {
+  bridge: join(clone, 'bridge/main.ts'),
+  repartition: join(clone, 'processor/repartition/main.ts'),
+  settle: join(clone, 'processor/settle/main.ts'),
+  load: join(clone, 'sink-starrocks/load/main.ts'),
+  archive: join(clone, 'sink-starrocks/archive/main.ts'),
+}
+
+/** How often the pipeline closes what it holds open, in milliseconds. Short ones let a verdict cover the last output. */
+export type Intervals = {
+  readonly tickMs: number
+  readonly barrierMs: number
+  readonly windowMs: number
+  readonly flushMs: number
+  /** The store's commit-log sync period, and what settle waits beyond it. */
+  readonly storeSyncMs: number
+  readonly storeSyncMarginMs: number
+}
+
+/** What every service of one stream is told, and `settle` too. */
+export const commonEnvironment = (options: {
+  readonly stream: string
+  readonly partitions: number
+  readonly archiveDir: string
+  readonly intervals: Intervals
+  /** KAFKA_…, CQL_… and STARROCKS_…: where the servers are. */
+  readonly servers: Readonly<Record<string, string>>
+}): Readonly<Record<string, string>> => ({
+  PATH: process.env['PATH'] ?? '',
+  ...options.servers,
+  STREAM: options.stream,
+  PARTITIONS: `${options.partitions}`,
+  ARCHIVE_DIR: options.archiveDir,
+  WINDOW_MS: `${options.intervals.windowMs}`,
+})
+
+/** What one service is told besides. */
+export const ownEnvironment = (
+  name: ServiceName,
+  { intervals, engine }: { readonly intervals: Intervals; readonly engine: EngineAddresses },
+): Readonly<Record<string, string>> => {
+  switch (name) {
+    case 'bridge':
+      return {
+        ENGINE_LIVE: `sub:${engine.live}`,
+        ENGINE_REPLAY: engine.replay,
+        TICK_MS: `${intervals.tickMs}`,
+      }
+    case 'repartition':
+      return { BARRIER_INTERVAL_MS: `${intervals.barrierMs}` }
+    case 'settle':
+      return {
+        STORE_SYNC_MS: `${intervals.storeSyncMs}`,
+        STORE_SYNC_MARGIN_MS: `${intervals.storeSyncMarginMs}`,
+      }
+    case 'load':
+      return { FLUSH_MS: `${intervals.flushMs}` }
+    case 'archive':
+      return {}
+  }
+}
+
+export type EngineAddresses = { readonly live: string; readonly replay: string }
