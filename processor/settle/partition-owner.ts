@@ -85,6 +85,8 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     this.#state = { partition, sums: new Map(), lastBarrier: start.pos, parked }
     this.#nodes = nodes
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal])
+    // A `take` that waits for room would wait for ever: nothing is taken from the queue from here on.
+    this.#signal.addEventListener('abort', () => this.#wakeAll(), { once: true })
     this.#reread = new LogReread({ ...options, signal: this.#signal })
     this.#failure.promise.catch(() => {})
   }
@@ -310,6 +312,10 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
 
   #end(): void {
     this.#stop.abort()
+    this.#wakeAll()
+  }
+
+  #wakeAll(): void {
     this.#wake.resolve()
     this.#taken.resolve()
   }
