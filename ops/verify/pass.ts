@@ -158,7 +158,7 @@ export class Pass {
     this.#log.forgetTouched()
     this.#rows.begin(record, value)
     if (record.kind === 'Reference' && record.output.reference) {
-      this.#starrocks.learn(record.output.reference)
+      this.#starrocks.learn(record.output.reference, record.pos)
       this.#log.reference = { data: record.output.reference, pos: record.pos }
     }
     this.#ledger.take(record)

@@ -82,19 +82,26 @@ const decimal = (units: bigint, digits: number): string => {
   return `${scaled < 0n ? '-' : ''}${text.slice(0, -decimals)}.${text.slice(-decimals)}`
 }
 
-type KnownSymbol = { readonly base: AssetId; readonly quote: AssetId; readonly priceDigits: number }
+type KnownSymbol = {
+  readonly base: AssetId
+  readonly quote: AssetId
+  readonly priceDigits: number
+  /** pos of the first record that told of it. */
+  readonly since: bigint
+}
 
 /** The rows that the log calls for in StarRocks; amounts are shown by the reference data met so far. */
 export class StarRocksRows {
   readonly #decimals = new Map<AssetId, number>()
   readonly #symbols = new Map<SymbolId, KnownSymbol>()
 
-  learn({ assets, symbols }: ReferenceData): void {
+  learn({ assets, symbols }: ReferenceData, pos: bigint): void {
     for (const { asset, decimals: digits } of assets) this.#decimals.set(asset, digits)
     for (const { symbol, base, quote, lot } of symbols) {
       // A price is quote units per lot: per whole base unit it is price · 10^base / lot, in 10^-quote.
       const priceDigits = this.#digits(quote) - this.#digits(base) + `${lot}`.length - 1
-      this.#symbols.set(symbol, { base, quote, priceDigits })
+      const since = this.#symbols.get(symbol)?.since ?? pos
+      this.#symbols.set(symbol, { base, quote, priceDigits, since })
     }
   }
 
@@ -177,7 +184,8 @@ export class StarRocksRows {
   }
 
   #orderFields(update: OrderUpdate, { pos, time, index }: TablePlace): Fields {
-    const symbol = this.#symbols.get(update.symbol)
+    const known = this.#symbols.get(update.symbol)
+    const symbol = known && known.since <= pos ? known : undefined
     const hasPrice = update.type === 'Limit'
     return {
       order_id: update.order,
@@ -215,6 +223,35 @@ export class StarRocksRows {
     }
   }
 
+  /** The rows of one record of reference data, which was learned before. */
+  reference(
+    { assets, symbols, house }: ReferenceData,
+    pos: bigint,
+  ): readonly (readonly ['assets' | 'symbols' | 'streamMeta', Row])[] {
+    return [
+      ...assets.map(
+        ({ asset, name, decimals: digits }) =>
+          ['assets', rowOf(starrocksStates.assets, { asset_id: asset, name, decimals: digits, pos })] as const,
+      ),
+      ...symbols.map(each => ['symbols', this.#symbolRow(each, pos)] as const),
+      ['streamMeta', rowOf(starrocksStates.streamMeta, { name: 'house', value: house, pos })],
+    ]
+  }
+
+  #symbolRow(each: ReferenceData['symbols'][number], pos: bigint): Row {
+    return rowOf(starrocksStates.symbols, {
+      symbol_id: each.symbol,
+      name: each.name,
+      base_asset_id: each.base,
+      quote_asset_id: each.quote,
+      lot_units: each.lot,
+      price_scale: each.priceScale,
+      quantity_scale: each.quantityScale,
+      since_pos: this.#symbols.get(each.symbol)?.since ?? pos,
+      pos,
+    })
+  }
+
   #amount(asset: AssetId | undefined, units: bigint): string {
     return decimal(units, asset === undefined ? 0 : this.#digits(asset))
   }
@@ -223,31 +260,3 @@ export class StarRocksRows {
     return this.#decimals.get(asset) ?? 0
   }
 }
-
-/** The rows of one record of reference data. */
-export const referenceRows = (
-  { assets, symbols, house }: ReferenceData,
-  pos: bigint,
-): readonly (readonly ['assets' | 'symbols' | 'streamMeta', Row])[] => [
-  ...assets.map(
-    ({ asset, name, decimals: digits }) =>
-      ['assets', rowOf(starrocksStates.assets, { asset_id: asset, name, decimals: digits, pos })] as const,
-  ),
-  ...symbols.map(
-    each =>
-      [
-        'symbols',
-        rowOf(starrocksStates.symbols, {
-          symbol_id: each.symbol,
-          name: each.name,
-          base_asset_id: each.base,
-          quote_asset_id: each.quote,
-          lot_units: each.lot,
-          price_scale: each.priceScale,
-          quantity_scale: each.quantityScale,
-          pos,
-        }),
-      ] as const,
-  ),
-  ['streamMeta', rowOf(starrocksStates.streamMeta, { name: 'house', value: house, pos })],
-]

@@ -22,7 +22,7 @@ import {
   scyllaStates,
 } from './scylla-shapes.ts'
 import { StateTable } from './state-table.ts'
-import { referenceRows as starrocksReference, type StarRocksRows, starrocksStates } from './starrocks-shapes.ts'
+import { type StarRocksRows, starrocksStates } from './starrocks-shapes.ts'
 import type { Tally } from './tally.ts'
 
 const open: ReadonlySet<OrderUpdate['state']> = new Set(['New', 'PartiallyFilled'])
@@ -105,7 +105,8 @@ export class States {
     const { reference } = this.#log
     if (reference) {
       for (const [table, row] of scyllaReference(reference.data, reference.pos)) this.scylla[table].expected(row)
-      for (const [table, row] of starrocksReference(reference.data, reference.pos)) this.starrocks[table].expected(row)
+      for (const [table, row] of this.#starrocksRows.reference(reference.data, reference.pos))
+        this.starrocks[table].expected(row)
     }
     for (const table of this.#tables()) table.endOfBarrier()
   }
@@ -126,7 +127,8 @@ export class States {
     const { reference } = this.#log
     if (kind !== 'Reference' || !reference) return
     for (const [table, row] of scyllaReference(reference.data, pos)) this.scylla[table].changed(row, pos)
-    for (const [table, row] of starrocksReference(reference.data, pos)) this.starrocks[table].changed(row, pos)
+    for (const [table, row] of this.#starrocksRows.reference(reference.data, pos))
+      this.starrocks[table].changed(row, pos)
   }
 
   end(): void {

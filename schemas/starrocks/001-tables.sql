@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS symbols (
   lot_units BIGINT NOT NULL COMMENT "base smallest units in one lot; a price_units is per lot",
   price_scale INT NOT NULL COMMENT "digits after the point when a price is shown",
   quantity_scale INT NOT NULL COMMENT "digits after the point when a quantity is shown",
+  since_pos BIGINT NOT NULL COMMENT "position of the record that said it first",
   pos BIGINT NOT NULL COMMENT "position of the record that said it last"
 )
 PRIMARY KEY (symbol_id)
@@ -113,12 +114,12 @@ PROPERTIES ("replication_num" = "1");
 CREATE TABLE IF NOT EXISTS orders (
   order_id BIGINT NOT NULL COMMENT "the engine's number",
   user_id BIGINT NOT NULL COMMENT "whose order",
-  symbol_id INT NOT NULL COMMENT "see symbols; an order of a symbol that is not there was Rejected, and its display amounts are NULL",
+  symbol_id INT NOT NULL COMMENT "see symbols; an order before the symbol's since_pos was Rejected, its amounts in whole units are NULL",
   side VARCHAR(4) NOT NULL COMMENT "Buy or Sell",
   `type` VARCHAR(6) NOT NULL COMMENT "Limit or Market",
   time_in_force VARCHAR(17) NOT NULL COMMENT "GoodTillCancel or ImmediateOrCancel",
   state VARCHAR(15) NOT NULL COMMENT "New, PartiallyFilled, Filled, Cancelled, Rejected or Expired",
-  price DECIMAL(38, 18) NULL COMMENT "whole quote units per whole base unit; NULL for a market order, and of an unknown symbol",
+  price DECIMAL(38, 18) NULL COMMENT "whole quote units per whole base unit; NULL for a market order, and before the symbol was known",
   quantity DECIMAL(38, 18) NULL COMMENT "whole base units the order is for; a reduction lowers it",
   filled DECIMAL(38, 18) NULL COMMENT "whole base units",
   remaining DECIMAL(38, 18) NULL COMMENT "whole base units that may still fill; 0 once closed",
@@ -143,12 +144,12 @@ CREATE TABLE IF NOT EXISTS order_events (
   idx INT NOT NULL COMMENT "place among the order updates of the output",
   `time` DATETIME NOT NULL COMMENT "engine's time, UTC",
   user_id BIGINT NOT NULL COMMENT "whose order",
-  symbol_id INT NOT NULL COMMENT "see symbols; an order of a symbol that is not there was Rejected, and its display amounts are NULL",
+  symbol_id INT NOT NULL COMMENT "see symbols; an order before the symbol's since_pos was Rejected, its amounts in whole units are NULL",
   side VARCHAR(4) NOT NULL COMMENT "Buy or Sell",
   `type` VARCHAR(6) NOT NULL COMMENT "Limit or Market",
   time_in_force VARCHAR(17) NOT NULL COMMENT "GoodTillCancel or ImmediateOrCancel",
   state VARCHAR(15) NOT NULL COMMENT "New, PartiallyFilled, Filled, Cancelled, Rejected or Expired",
-  price DECIMAL(38, 18) NULL COMMENT "whole quote units per whole base unit; NULL for a market order, and of an unknown symbol",
+  price DECIMAL(38, 18) NULL COMMENT "whole quote units per whole base unit; NULL for a market order, and before the symbol was known",
   quantity DECIMAL(38, 18) NULL COMMENT "whole base units the order is for",
   filled DECIMAL(38, 18) NULL COMMENT "whole base units filled by then",
   remaining DECIMAL(38, 18) NULL COMMENT "whole base units that might still fill then",

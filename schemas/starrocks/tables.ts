@@ -48,6 +48,7 @@ export const normalType = (type: string): string =>
     .toLowerCase()
     .replaceAll(' ', '')
     .replace(/^(tinyint|smallint|int|bigint)\(\d+\)$/, '$1')
+    .replace(/^decimal(32|64|128)\(/, 'decimal(')
     .replace(/^string$/, 'varchar(65533)')
 
 const createTable = /^CREATE TABLE IF NOT EXISTS (\w+) \(\n(.*?)\n\)\nPRIMARY KEY \(([^)]*)\)\n/s

@@ -1,5 +1,5 @@
 import type { ReferenceData } from '../../core/events.ts'
-import type { AssetId, Price, SymbolId } from '../../core/ids.ts'
+import type { AssetId, Pos, Price, SymbolId } from '../../core/ids.ts'
 import { toDisplay } from '../../core/reference.ts'
 import { refuse } from '../../runtime/stop.ts'
 
@@ -14,6 +14,8 @@ export type KnownSymbol = {
   readonly base: AssetId
   readonly quote: AssetId
   readonly lot: bigint
+  /** pos of the first record that told of it. */
+  readonly since: bigint
 }
 export type KnownReference = { readonly assets: readonly KnownAsset[]; readonly symbols: readonly KnownSymbol[] }
 
@@ -31,7 +33,7 @@ export class DisplayUnits {
   readonly #made = new Map<SymbolId, SymbolUnits>()
 
   /** @throws Stop `asset-decimals` for an asset that DECIMAL(38, 18) can't show, `reference-altered` when decimals differ */
-  learn({ assets, symbols }: KnownReference | ReferenceData): void {
+  learn({ assets, symbols }: KnownReference): void {
     for (const { asset, decimals } of assets) {
       const known = this.#decimals.get(asset)
       if (known !== undefined && known !== decimals)
@@ -47,7 +49,18 @@ export class DisplayUnits {
       this.#decimals.set(asset, decimals)
     }
     // Not looked into before a row needs it: StarRocks may show the symbols of a load whose assets are still on their way.
-    for (const { symbol, base, quote, lot } of symbols) this.#symbols.set(symbol, { symbol, base, quote, lot })
+    for (const told of symbols) {
+      const before = this.#symbols.get(told.symbol)
+      this.#symbols.set(told.symbol, before && before.since < told.since ? before : told)
+    }
+  }
+
+  /** Learns what a record of the log tells at its pos. */
+  learnRecord({ assets, symbols }: ReferenceData, pos: Pos): void {
+    this.learn({
+      assets,
+      symbols: symbols.map(({ symbol, base, quote, lot }) => ({ symbol, base, quote, lot, since: pos })),
+    })
   }
 
   /** An amount in whole units. @throws Stop `asset-unknown` before the asset's reference data was met */
@@ -55,9 +68,12 @@ export class DisplayUnits {
     return toDisplay(units, this.#decimalsOf(asset))
   }
 
-  /** Whether the reference data of the symbol was met. */
-  knows(symbol: SymbolId): boolean {
-    return this.#symbols.has(symbol)
+  /**
+   * pos of the first record that told of the symbol; null before one was met. Partitions are read at their own pace
+   * and records more than once: what was known at a pos must not hang on what is known now.
+   */
+  since(symbol: SymbolId): bigint | null {
+    return this.#symbols.get(symbol)?.since ?? null
   }
 
   /** @throws Stop `symbol-unknown` or `asset-unknown` before the reference data of the symbol was met */
@@ -92,8 +108,8 @@ const priceText = (price: bigint, digits: number, symbol: SymbolId): string => {
   const cut = 10n ** BigInt(surplus)
   const shown = digits < 0 ? price * 10n ** BigInt(-digits) : price / cut
   const shownDigits = Math.max(0, digits - surplus)
-  const tooLong = shown >= wholeLimit * 10n ** BigInt(shownDigits)
-  if (price % cut !== 0n || tooLong)
+  const limit = wholeLimit * 10n ** BigInt(shownDigits)
+  if (price % cut !== 0n || shown >= limit || shown <= -limit)
     throw refuse(
       'price-digits',
       `a price of ${price} of symbol ${symbol} has ${digits} digits after the point: DECIMAL(38,18) can't show it exactly`,

@@ -6,7 +6,7 @@ import type { KnownReference } from './display-units.ts'
 export const readReference = async (sql: SqlPort): Promise<KnownReference> => {
   const [assets, symbols] = await Promise.all([
     sql.query('SELECT asset_id, decimals FROM assets'),
-    sql.query('SELECT symbol_id, base_asset_id, quote_asset_id, lot_units FROM symbols'),
+    sql.query('SELECT symbol_id, base_asset_id, quote_asset_id, lot_units, since_pos FROM symbols'),
   ])
   return { assets: assets.map(assetOf), symbols: symbols.map(symbolOf) }
 }
@@ -21,4 +21,5 @@ const symbolOf = (row: SqlRow): KnownReference['symbols'][number] => ({
   base: assetId(Number(row['base_asset_id'])),
   quote: assetId(Number(row['quote_asset_id'])),
   lot: BigInt(row['lot_units'] as string),
+  since: BigInt(row['since_pos'] as string),
 })

@@ -40,8 +40,8 @@ export const rowsOf = (record: UserRecord, units: DisplayUnits): TableRow[] => {
       return changeRows({ index: 0, value }, at, units)
     }
     case 'UserReference':
-      units.learn(record.reference)
-      return referenceRows(record.reference, record.pos)
+      units.learnRecord(record.reference, record.pos)
+      return referenceRows(record.reference, record.pos, units)
     case 'UserRedrive':
     case 'Barrier':
       return []
@@ -122,7 +122,9 @@ const sideOfTrade = (trade: Trade, side: Side, index: number, at: Stamp, units: 
 
 const orderRows = ({ index, value: order }: Indexed<OrderUpdate>, at: Stamp, units: DisplayUnits): TableRow[] => {
   // Engines reject orders of symbols that they do not know: nobody can say in what units those were meant.
-  const shown = order.state === 'Rejected' && !units.knows(order.symbol) ? null : units.symbol(order.symbol)
+  const since = units.since(order.symbol)
+  const known = since !== null && since <= at.pos
+  const shown = order.state === 'Rejected' && !known ? null : units.symbol(order.symbol)
   const priced = order.type === 'Limit'
   const said: readonly Cell[] = [
     order.user,
@@ -180,13 +182,13 @@ const changeRows = ({ index, value: change }: Indexed<BalanceChange>, at: Stamp,
   ]
 }
 
-const referenceRows = ({ assets, symbols, house }: ReferenceData, pos: Pos): TableRow[] => [
+const referenceRows = ({ assets, symbols, house }: ReferenceData, pos: Pos, units: DisplayUnits): TableRow[] => [
   ...assets.map(({ asset, name, decimals }) => latestRow('assets', `${asset}`, [asset, name, decimals, pos], pos)),
-  ...symbols.map(each => latestRow('symbols', `${each.symbol}`, [...symbolCells(each), pos], pos)),
+  ...symbols.map(each => latestRow('symbols', `${each.symbol}`, [...symbolCells(each, units), pos], pos)),
   latestRow('stream_meta', 'house', ['house', house, pos], pos),
 ]
 
-const symbolCells = (each: ReferenceData['symbols'][number]): Cell[] => [
+const symbolCells = (each: ReferenceData['symbols'][number], units: DisplayUnits): Cell[] => [
   each.symbol,
   each.name,
   each.base,
@@ -194,6 +196,7 @@ const symbolCells = (each: ReferenceData['symbols'][number]): Cell[] => [
   each.lot,
   each.priceScale,
   each.quantityScale,
+  units.since(each.symbol),
 ]
 
 const latestRow = (table: TableName, key: string, cells: readonly Cell[], pos: Pos): TableRow => ({

@@ -85,6 +85,7 @@ export class FakeStarRocks implements StreamLoadPort {
       base: assetId(Number(row['base_asset_id'])),
       quote: assetId(Number(row['quote_asset_id'])),
       lot: BigInt(row['lot_units'] as string),
+      since: BigInt(row['since_pos'] as string),
     })),
   })
 
