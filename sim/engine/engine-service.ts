@@ -41,12 +41,12 @@ const progressMs = 200
 const pausedLogMs = 10_000
 
 type Opened = {
-  readonly context: Context
   readonly producer: Producer
   readonly journal: Journal
   readonly sessions: Sessions
   readonly acks: Acks
   readonly live: LivePublisher
+  readonly replay: ReplayServer
   readonly gate: CurveGate | null
 }
 
@@ -55,7 +55,6 @@ export class EngineService {
   readonly #parts: EngineParts
   readonly #opened: Opened
   readonly #pacer: Pacer
-  #replay: ReplayServer | null = null
   #sent: { readonly index: bigint; readonly chain: Buffer }
   #isStopping = false
   #progressAtMs = 0
@@ -71,24 +70,19 @@ export class EngineService {
     this.#sent = { index: opened.journal.last, chain: opened.journal.lastChain }
   }
 
-  /** Recovers the state from the journal, begins a session and binds the sockets. */
+  /** Recovers the state from the journal, binds the sockets and begins a session. */
   static async open(parts: EngineParts): Promise<EngineService> {
     const { settings, flow, reference, startUs, log } = parts
     const engine = new MatchingEngine({ fees: settings })
     const producer = new Producer({ engine, flow, reference, startUs })
-    const { journal, recovered } = await Journal.open(
-      { ...settings, maxGroupBytes: 2 * groupLimits.bytes },
-      {
-        begin: () => ({ snapshot: producer.snapshot(), chain: producer.chain }),
-        restore: snapshot => producer.restore(snapshot),
-        redo: record => producer.redo(record),
-      },
-    )
+    const { journal, recovered } = await Journal.open(settings, {
+      begin: () => ({ snapshot: producer.snapshot(), chain: producer.chain }),
+      restore: snapshot => producer.restore(snapshot),
+      redo: record => producer.redo(record),
+    })
     if (recovered.tornBytes > 0) log.warn(recovered, 'a torn tail of the journal was cut off')
     const problems = producer.referenceProblems()
     if (problems.length > 0) throw new SettingsError(problems.map(problem => `ENGINE_SYMBOLS: ${problem}`))
-    const sessions = await Sessions.begin(settings.folder, { last: journal.last, chain: journal.lastChain })
-    const acks = new Acks({ stream: settings.stream, sessions })
     const context = new Context()
     const gate = settings.curve
       ? await CurveGate.open(context, {
@@ -103,8 +97,8 @@ export class EngineService {
       stallMs: settings.liveStallMs,
       curve: settings.curve,
     })
-    const service = new EngineService(parts, { context, producer, journal, sessions, acks, live, gate })
-    service.#replay = await ReplayServer.open(
+    // Bound now, served only when the service runs.
+    const replay = await ReplayServer.open(
       context,
       { address: settings.replayAddress, curve: settings.curve },
       {
@@ -113,6 +107,9 @@ export class EngineService {
         onAck: ack => service.#onAck(ack),
       },
     )
+    const sessions = await Sessions.begin(settings.folder, { last: journal.last, chain: journal.lastChain })
+    const acks = new Acks({ stream: settings.stream, sessions })
+    const service = new EngineService(parts, { producer, journal, sessions, acks, live, replay, gate })
     return service
   }
 
@@ -121,7 +118,7 @@ export class EngineService {
     const { live, replay } = this.addresses
     this.#parts.report({ kind: 'ready', session: this.#session(), live, replay })
     const beat = setInterval(() => void this.#heartbeat().catch(this.#end.reject), this.#parts.settings.heartbeatMs)
-    const serving = this.#replay?.serve().catch(this.#end.reject)
+    const serving = this.#opened.replay.serve().catch(this.#end.reject)
     try {
       await Promise.race([this.#produce(), failureOf(this.#end.promise)])
       await this.#end.promise
@@ -140,7 +137,7 @@ export class EngineService {
   }
 
   get addresses(): { readonly live: string; readonly replay: string } {
-    return { live: this.#opened.live.address, replay: this.#replay?.address ?? '' }
+    return { live: this.#opened.live.address, replay: this.#opened.replay.address }
   }
 
   async #produce(): Promise<void> {
@@ -176,8 +173,10 @@ export class EngineService {
   #makeGroup(room: number): readonly Produced[] {
     const group: Produced[] = []
     const untilMs = performance.now() + groupLimits.sliceMs
+    // A segment is closed after a group: small ones, which tests like, need small groups.
+    const maxBytes = Math.min(groupLimits.bytes, this.#parts.settings.segmentBytes)
     let bytes = 0
-    while (group.length < room && bytes < groupLimits.bytes && performance.now() < untilMs) {
+    while (group.length < room && bytes < maxBytes && performance.now() < untilMs) {
       const produced = this.#opened.producer.next()
       if (!produced) break
       group.push(produced)
@@ -254,15 +253,15 @@ export class EngineService {
 
   /** EOS is the last frame of the session. */
   async #close(): Promise<void> {
-    const { live, journal, gate, acks, producer } = this.#opened
+    const { live, replay, journal, gate, acks, producer } = this.#opened
     await live.publish([{ kind: 'EOS', at: this.#position() }])
-    this.#replay?.close()
+    replay.close()
     await live.close()
     gate?.close()
     await this.#trimming
     await journal.close()
     await this.#dump()
-    const counts = { acks: acks.counts, replay: this.#replay?.counts, dropped: live.dropped, refused: producer.refused }
+    const counts = { acks: acks.counts, replay: replay.counts, dropped: live.dropped, refused: producer.refused }
     this.#parts.log.info(counts, 'the session is over')
     this.#parts.report({ kind: 'stopped', session: this.#session(), ...this.#counts() })
   }

@@ -52,6 +52,9 @@ const expectChained = (outputs: readonly Out[]): void => {
   }
 }
 
+const inShort = (outputs: readonly Out[]): readonly string[] =>
+  outputs.map(({ at, payload }) => `${at.epoch} ${at.seq} ${at.chain.toString('hex')} ${payload.toString('hex')}`)
+
 const sessionOf = ({ reports }: RunningEngine): Session => {
   const ready = reports.find(report => report.kind === 'ready')
   if (!ready) throw new Error('the engine is not ready')
@@ -77,7 +80,7 @@ describe('replay', () => {
     const all = await client.ask(null, 0n)
     const { outputs, end } = await client.ask(sessionOf(engine), 5n, 9n)
     expect(outputs.map(({ at }) => at.seq)).toEqual([5n, 6n, 7n, 8n, 9n])
-    expect(outputs).toEqual(all.outputs.slice(4, 9))
+    expect(inShort(outputs)).toEqual(inShort(all.outputs.slice(4, 9)))
     expect(end.at).toEqual(all.outputs.at(-1)?.at)
     expect((await client.ask(sessionOf(engine), 10_000n)).outputs).toEqual([])
   })
@@ -117,15 +120,18 @@ describe('replay', () => {
     const before = await client.ask(null, 1n)
     await client.send({ kind: 'ACK', stream: 'main', session: sessionOf(engine), seq: 150n })
     let trimmed = await client.ask(null, 1n)
-    for (let tries = 0; trimmed.end.kind !== 'TRIMMED' && tries < 200; tries++) trimmed = await client.ask(null, 1n)
+    await until(async () => {
+      trimmed = await client.ask(null, 1n)
+      return trimmed.outputs.length === 0
+    })
     const { at } = trimmed.end
-    expect(trimmed.outputs).toEqual([])
+    expect(trimmed.end.kind).toBe('TRIMMED')
     expect(at.seq > 0n && at.seq <= 140n).toBe(true)
     expect(before.outputs[Number(at.seq) - 1]?.at).toEqual(at)
     expect((await client.ask(sessionOf(engine), at.seq)).end.kind).toBe('TRIMMED')
     const rest = await client.ask(sessionOf(engine), at.seq + 1n)
-    expect(rest.outputs).toEqual(before.outputs.slice(Number(at.seq)))
-    expect((await client.ask(null, 0n)).outputs).toEqual(rest.outputs)
+    expect(inShort(rest.outputs)).toEqual(inShort(before.outputs.slice(Number(at.seq))))
+    expect(inShort((await client.ask(null, 0n)).outputs)).toEqual(inShort(rest.outputs))
     expect((await client.ask({ epoch: 1n, random: 1n }, 1n)).end).toEqual({ kind: 'TRIMMED', at })
 
     await engine.stop()
@@ -183,7 +189,7 @@ describe('live', () => {
     await until(() => live.of('EOS').length > 0)
     expect(live.frames.at(-1)).toEqual({ kind: 'EOS', at: last })
     const seen = live.of('OUT')
-    expect(seen).toEqual(outputs.slice(-seen.length))
+    expect(inShort(seen)).toEqual(inShort(outputs.slice(-seen.length)))
     expect(seen.length).toBeGreaterThan(0)
   })
 
@@ -219,7 +225,7 @@ describe('acknowledgements', () => {
     const engine = await startEngine(tempFolder(), { ENGINE_MAX_UNACKED: '50' })
     const client = replayClient(engine)
     const sent = async (): Promise<bigint> => (await client.ask(null, 1n)).end.at.seq
-    for (let tries = 0; (await sent()) < 50n && tries < 500; tries++);
+    await until(async () => (await sent()) >= 50n)
     expect(await sent()).toBe(50n)
     const ack = (stream: string, seq: bigint): Promise<void> =>
       client.send({ kind: 'ACK', stream, session: sessionOf(engine), seq })
@@ -230,7 +236,7 @@ describe('acknowledgements', () => {
     for (const reason of ['other-stream', 'beyond-sent', 'unknown-session'])
       expect(engine.logged.some(line => line.includes(reason))).toBe(true)
     await ack('main', 20n)
-    for (let tries = 0; (await sent()) < 70n && tries < 500; tries++);
+    await until(async () => (await sent()) >= 70n)
     expect(await sent()).toBe(70n)
   })
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { EngineOutput, OrderUpdate } from '../../core/events.ts'
@@ -28,7 +29,7 @@ describe('money', () => {
         const sums = new Map<number, bigint>()
         for (const { asset, deltaAvailable, deltaFrozen, reason } of changes)
           if (!external.has(reason)) addTo(sums, asset, deltaAvailable + deltaFrozen)
-        expect([...sums.values()].every(sum => sum === 0n)).toBe(true)
+        assert.ok([...sums.values()].every(sum => sum === 0n))
       }
     }))
 
@@ -53,9 +54,11 @@ describe('money', () => {
           frozen: before.frozen + change.deltaFrozen,
           version: before.version + 1n,
         }
-        expect({ available: change.available, frozen: change.frozen, version: change.version }).toEqual(after)
-        expect(after.available >= 0n && after.frozen >= 0n).toBe(true)
-        expect(change.deltaAvailable !== 0n || change.deltaFrozen !== 0n).toBe(true)
+        assert.equal(change.available, after.available)
+        assert.equal(change.frozen, after.frozen)
+        assert.equal(change.version, after.version)
+        assert.ok(after.available >= 0n && after.frozen >= 0n)
+        assert.ok(change.deltaAvailable !== 0n || change.deltaFrozen !== 0n)
         cells.set(key, after)
       }
     }))
@@ -79,17 +82,17 @@ describe('trades', () => {
       let last = 0n
       for (const { trades, changes } of outputs)
         for (const trade of trades) {
-          expect(trade.trade).toBe(++last)
-          expect(trade.buyer).not.toBe(trade.seller)
+          assert.equal(trade.trade, ++last)
+          assert.notEqual(trade.buyer, trade.seller)
           const legs = changes.filter(({ reason, ref }) => reason === 'Trade' && ref === trade.trade)
           const total = (user: bigint, asset: number): bigint =>
             legs
               .filter(leg => leg.user === user && leg.asset === asset)
               .reduce((sum, leg) => sum + leg.deltaAvailable + leg.deltaFrozen, 0n)
-          expect(total(trade.buyer, trade.buyFeeAsset)).toBe(trade.quantity - trade.buyFee)
-          expect(total(trade.buyer, trade.sellFeeAsset)).toBe(-trade.quote)
-          expect(total(trade.seller, trade.buyFeeAsset)).toBe(-trade.quantity)
-          expect(total(trade.seller, trade.sellFeeAsset)).toBe(trade.quote - trade.sellFee)
+          assert.equal(total(trade.buyer, trade.buyFeeAsset), trade.quantity - trade.buyFee)
+          assert.equal(total(trade.buyer, trade.sellFeeAsset), 0n - trade.quote)
+          assert.equal(total(trade.seller, trade.buyFeeAsset), 0n - trade.quantity)
+          assert.equal(total(trade.seller, trade.sellFeeAsset), trade.quote - trade.sellFee)
         }
     }))
 })
@@ -103,18 +106,18 @@ describe('orders', () => {
         const touched = new Map<bigint, number>()
         for (const update of orders) {
           const before = known.get(update.order)
-          if (before) expect(['New', 'PartiallyFilled']).toContain(before.state)
+          if (before) assert.ok(['New', 'PartiallyFilled'].includes(before.state))
           else {
-            expect(['New', 'Rejected']).toContain(update.state)
-            expect(update.order).toBe(++lastOrder)
+            assert.ok(['New', 'Rejected'].includes(update.state))
+            assert.equal(update.order, ++lastOrder)
           }
           const isOpen = update.state === 'New' || update.state === 'PartiallyFilled'
-          expect(update.remaining).toBe(isOpen ? update.quantity - update.filled : 0n)
-          expect(update.filled >= (before?.filled ?? 0n)).toBe(true)
+          assert.equal(update.remaining, isOpen ? update.quantity - update.filled : 0n)
+          assert.ok(update.filled >= (before?.filled ?? 0n))
           touched.set(update.order, (touched.get(update.order) ?? 0) + 1)
           known.set(update.order, update)
         }
-        for (const count of touched.values()) expect(count).toBeLessThanOrEqual(2)
+        for (const count of touched.values()) assert.ok(count <= 2)
       }
     }))
 

@@ -6,14 +6,14 @@ import { openFlow } from './open-flow.ts'
 import { keepIdentity } from './identity.ts'
 import { JournalError } from './journal/journal-error.ts'
 import { JournalMismatch } from './producer.ts'
+import { AddressError } from './protocol/address.ts'
 import { type EngineSettings, readSettings, SettingsError } from './settings.ts'
 
 /** 2: the caller must change settings or input; 3: the data folder; 4: the addresses; 1: anything else. */
 const exitCodeOf = (error: unknown): number => {
   if (error instanceof SettingsError || error instanceof FlowFileError) return 2
   if (error instanceof FolderInUse || error instanceof JournalError || error instanceof JournalMismatch) return 3
-  const { code } = error as NodeJS.ErrnoException
-  return code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL' ? 4 : 1
+  return error instanceof AddressError ? 4 : 1
 }
 
 const wallClockUs = (): bigint => BigInt(Date.now()) * 1_000n

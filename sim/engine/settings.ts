@@ -141,7 +141,7 @@ const variables = z.object({
   ENGINE_MAX_UNACKED: integer({ min: 0, max: 1_000_000_000 }, 20_000),
   ENGINE_RATE: integer({ min: 0, max: 10_000_000 }, 0),
   ENGINE_SYNC: oneOf('group', 'none'),
-  ENGINE_SEGMENT_BYTES: integer({ min: 4_096, max: 2 ** 31 }, 16 * 1024 * 1024),
+  ENGINE_SEGMENT_BYTES: integer({ min: 4_096, max: 256 * 1024 * 1024 }, 16 * 1024 * 1024),
   ENGINE_LOG_LEVEL: oneOf('info', 'debug', 'warn', 'error', 'silent'),
 })
 type Variables = z.output<typeof variables>

@@ -28,7 +28,7 @@ export type LobsterMessage = { readonly timeUs: bigint } & (
 )
 
 const kinds = { '1': 'submit', '2': 'reduce', '3': 'cancel', '4': 'execute' } as const
-const otherTypes = ['5', '6', '7']
+const otherTypes = new Set(['5', '6', '7'])
 const limits = { size: 10n ** 9n, price: 10n ** 10n, order: 2n ** 63n - 1n } as const
 
 /** The message of one line, or why it is none. */
@@ -44,7 +44,7 @@ export const parseLobsterLine = (
   const timeUs = microseconds(time)
   for (const [name, value] of Object.entries({ 'order id': order, size, price, direction }))
     if (!/^-?\d{1,19}$/.test(value)) return malformed(`${name} ${JSON.stringify(value)} is not an integer`)
-  if (otherTypes.includes(type)) return { kind: 'other', timeUs }
+  if (otherTypes.has(type)) return { kind: 'other', timeUs }
   if (!isKnownType(type)) return malformed(`type ${JSON.stringify(type)} is not one of 1 to 7`)
   for (const [name, value] of Object.entries({ order, size, price }) as ['order' | 'size' | 'price', string][])
     if (BigInt(value) < 1n || BigInt(value) > limits[name])
@@ -55,7 +55,7 @@ export const parseLobsterLine = (
   return { kind: kinds[type], timeUs, order: BigInt(order), size: BigInt(size), price: BigInt(price), side }
 }
 
-const isKnownType = (type: string): type is keyof typeof kinds => type in kinds
+const isKnownType = (type: string): type is keyof typeof kinds => Object.hasOwn(kinds, type)
 
 const microseconds = (time: string): bigint => {
   const [seconds = '0', fraction = ''] = time.split('.')

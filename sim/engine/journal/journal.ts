@@ -1,8 +1,8 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { replaceFile, syncFolder } from './durable-files.ts'
 import { JournalError } from './journal-error.ts'
-import { encodeRecord, type JournalRecord } from './journal-record.ts'
+import { encodeRecord, type JournalRecord, laterGroupFollows } from './journal-record.ts'
 import {
   damageAt,
   encodeSegmentHeader,
@@ -11,7 +11,6 @@ import {
   type ScanEnd,
   type Segment,
   scanSegment,
-  segmentHeaderBytes,
 } from './segment.ts'
 
 export type JournalSettings = {
@@ -20,8 +19,6 @@ export type JournalSettings = {
   readonly segmentBytes: number
   /** `group`: an append returns when its group is on disk. `none`: when the system has it; a power loss may take it. */
   readonly sync: 'group' | 'none'
-  /** The largest group that is appended at once; what a torn tail may at most have lost. */
-  readonly maxGroupBytes: number
 }
 
 /** What a restarted engine begins with. */
@@ -82,7 +79,7 @@ export class Journal {
       last = record.index
       chain = Buffer.from(record.chain)
     })
-    const tornBytes = await cutTail(lastSegment, end, settings)
+    const tornBytes = await cutTail(lastSegment, end, last + 1n)
     const journal = new Journal(settings, segments, last, chain)
     await journal.#continueSegment(lastSegment)
     return { journal, recovered: { snapshot, tornBytes } }
@@ -110,10 +107,11 @@ export class Journal {
     const segment = this.#segments.at(-1)
     if (!file || !segment) throw new JournalError('the journal is closed')
     const encoded: Buffer[] = []
+    const group = this.#last + 1n
     for (const record of records) {
       if (record.index !== this.#last + 1n)
         throw new JournalError(`output ${record.index} does not follow ${this.#last}`)
-      const bytes = encodeRecord(record)
+      const bytes = encodeRecord(record, group)
       markRecord(segment, record.index, this.#bytes)
       encoded.push(bytes)
       this.#bytes += bytes.length
@@ -166,14 +164,15 @@ export class Journal {
 
   /** Drops whole segments of records up to `index`, never the last segment. Returns how many were dropped. */
   async trim(index: bigint): Promise<number> {
-    let dropped = 0
-    for (let next = this.#segments[1]; next && next.first <= index + 1n; next = this.#segments[1]) {
-      const [gone] = this.#segments.splice(0, 1)
-      if (gone) await rm(gone.path, { force: true })
-      dropped++
-    }
-    if (dropped > 0) await syncFolder(this.#settings.folder)
-    return dropped
+    const kept = Math.max(
+      0,
+      this.#segments.findLastIndex(({ first }) => first <= index + 1n),
+    )
+    // First out of sight, at once, then off the disk.
+    const gone = this.#segments.splice(0, kept)
+    for (const { path } of gone) await rm(path, { force: true })
+    if (gone.length > 0) await syncFolder(this.#settings.folder)
+    return gone.length
   }
 
   async close(): Promise<void> {
@@ -243,22 +242,17 @@ const forEachRecord = async (segment: Segment, take: (record: JournalRecord) => 
   }
 }
 
-/**
- * A crash leaves at most the last group in pieces. More than that behind the break was durable and published: cutting
- * it would lose outputs, so the engine doesn't start.
- */
-const cutTail = async (segment: Segment, end: ScanEnd, settings: JournalSettings): Promise<number> => {
+/** Cuts off what a crash left of the last group; what is damaged otherwise is not ours to cut. */
+const cutTail = async (segment: Segment, end: ScanEnd, index: bigint): Promise<number> => {
   if (end.kind === 'clean') return 0
-  const { size } = await stat(segment.path)
-  const tornBytes = size - end.offset
-  if (tornBytes > settings.maxGroupBytes)
+  const tail = (await readFile(segment.path)).subarray(end.offset)
+  if (laterGroupFollows(tail, index))
     throw new JournalError(
-      `${damageAt(segment, end).message}, and ${tornBytes} bytes follow, more than the ${settings.maxGroupBytes} of a ` +
-        'group: that is no torn tail. Restore the file from a copy',
+      `${damageAt(segment, end).message}, but later outputs stand behind it: that is no torn tail, and cutting it would ` +
+        'lose outputs that were published. Restore the file from a copy',
     )
-  await truncate(segment.path, Math.max(end.offset, segmentHeaderBytes))
-  await syncFolder(settings.folder)
-  return tornBytes
+  await truncate(segment.path, end.offset)
+  return tail.length
 }
 
 const asBroken = (end: ScanEnd): ScanEnd & { kind: 'broken' } =>

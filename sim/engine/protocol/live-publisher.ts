@@ -1,5 +1,6 @@
 import { type Context, Publisher, Push } from 'zeromq'
 import { type EngineFrame, encodeEngineFrame } from '../../../schemas/frames.ts'
+import { attach } from './address.ts'
 import { type CurveKeys, curveOptions } from './curve-gate.ts'
 
 export type LiveMode = 'pub' | 'push'
@@ -42,11 +43,11 @@ export class LivePublisher {
     }
     if (settings.mode === 'pub') {
       const socket = new Publisher(options)
-      await socket.bind(settings.address)
+      await attach(settings.address, () => socket.bind(settings.address))
       return new LivePublisher(socket, settings)
     }
     const socket = new Push({ ...options, immediate: true, sendTimeout: settings.stallMs, reconnectMaxInterval: 1_000 })
-    socket.connect(settings.address)
+    await attach(settings.address, () => socket.connect(settings.address))
     return new LivePublisher(socket, settings)
   }
 

@@ -3,6 +3,7 @@ import { type Context, Router } from 'zeromq'
 import { DecodeError } from '../../../schemas/codec.ts'
 import { type BridgeFrame, decodeBridgeFrame, type EngineFrame, encodeEngineFrame } from '../../../schemas/frames.ts'
 import type { JournalRecord } from '../journal/journal-record.ts'
+import { attach } from './address.ts'
 import { type CurveKeys, curveOptions } from './curve-gate.ts'
 import { answerTo, beforeFirst, endOf, type Kept, type ReplayRequest } from './replay-answer.ts'
 
@@ -67,7 +68,7 @@ export class ReplayServer {
       linger: replayLimits.lingerMs,
       ...curveOptions(curve),
     })
-    await socket.bind(address)
+    await attach(address, () => socket.bind(address))
     return new ReplayServer(socket, source)
   }
 

@@ -51,8 +51,8 @@ export const startEngine = async (folder: string, environment: Record<string, st
 
 /** Until the engine has done its flow. */
 export const isDone = ({ reports }: RunningEngine): Promise<unknown> =>
-  vi.waitUntil(() => reports.some(({ kind }) => kind === 'done'), { timeout: 20_000, interval: 10 })
+  until(() => reports.some(({ kind }) => kind === 'done'))
 
-/** Until a condition holds. */
-export const until = (condition: () => boolean): Promise<unknown> =>
-  vi.waitUntil(condition, { timeout: 10_000, interval: 10 })
+/** Until a condition holds; generous, since a busy machine is no failure. */
+export const until = (condition: () => boolean | Promise<boolean>): Promise<unknown> =>
+  vi.waitUntil(condition, { timeout: 25_000, interval: 10 })
