@@ -3,6 +3,7 @@ import { checkOutput } from '../../core/check-output.ts'
 import type { LogRecord, OrderUpdate, ReferenceData } from '../../core/events.ts'
 import { type Cell, emptyCell, foldChanges } from '../../core/fold.ts'
 import { assetId, type OrderId, type Pos, pos, userId } from '../../core/ids.ts'
+import type { LedgerBalance } from '../../core/oracle/naive-balances.ts'
 import { NaiveLedger } from '../../core/oracle/naive-ledger.ts'
 import { followOrder } from '../../core/order-lifecycle.ts'
 import { extendReference } from '../../core/reference.ts'
@@ -64,7 +65,7 @@ describe.for([1n, 2n, 3n])('an engine that was written by itself, seed %s', seed
     expect(problems.filter(problem => problem !== null)).toEqual([])
     expect(ledger.problems()).toEqual([])
     expect(place).toBeGreaterThan(3000n)
-    const books = (all: Iterable<readonly [string, Omit<Cell, 'pos'>]>): ReadonlyMap<string, string> =>
+    const books = (all: Iterable<readonly [string, LedgerBalance]>): ReadonlyMap<string, string> =>
       new Map([...all].map(([key, cell]) => [key, `${cell.available} + ${cell.frozen}, version ${cell.version}`]))
     const oracle = books([...ledger.balances()].map(balance => [`${balance.user}/${balance.asset}`, balance]))
     expect(books(cells)).toEqual(oracle)
