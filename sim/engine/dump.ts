@@ -28,7 +28,7 @@ export type EngineDump = {
   readonly chain: string
 }
 
-export const dumpOf = ({ stream, seed, engine, sessions, last, chain }: DumpParts): EngineDump => ({
+const dumpOf = ({ stream, seed, engine, sessions, last, chain }: DumpParts): EngineDump => ({
   stream,
   seed: `${seed}`,
   outputs: `${last}`,

@@ -37,7 +37,7 @@ export const newOrder = (order: bigint, placed: PlaceOrder): OpenOrder => ({
 
 export const remainingOf = (order: OpenOrder): bigint => order.quantity - order.filled
 
-export const isOpen = (state: OrderState): boolean => state === 'New' || state === 'PartiallyFilled'
+const isOpen = (state: OrderState): boolean => state === 'New' || state === 'PartiallyFilled'
 
 /** The order as it stands now, as the output shows it. */
 export const updateOf = (order: OpenOrder, reason: string): OrderUpdate => ({

@@ -16,7 +16,7 @@ export type Segment = {
 
 const magic = Buffer.from('SETTLEJ1', 'ascii')
 /** magic, first index u64, chain before 32 bytes, crc32 of all that. */
-export const segmentHeaderBytes = 8 + 8 + 32 + 4
+const segmentHeaderBytes = 8 + 8 + 32 + 4
 const recordsPerMark = 1024n
 const readBytes = 256 * 1024
 

@@ -3,10 +3,8 @@ import { type EngineFrame, encodeEngineFrame } from '../../../schemas/frames.ts'
 import { attach } from './address.ts'
 import { type CurveKeys, curveOptions } from './curve-gate.ts'
 
-export type LiveMode = 'pub' | 'push'
-
 export type LiveSettings = {
-  readonly mode: LiveMode
+  readonly mode: 'pub' | 'push'
   /** Where PUB binds, or where PUSH connects. */
   readonly address: string
   /** Messages that may wait in the socket for one reader; beyond it PUB drops, PUSH waits `stallMs`, then drops. */

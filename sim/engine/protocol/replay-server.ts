@@ -19,7 +19,7 @@ export type ReplaySource = {
   onAck(ack: Extract<BridgeFrame, { kind: 'ACK' }>): void
 }
 
-export const replayLimits = {
+const replayLimits = {
   /** Frames that wait in the socket for one peer. */
   highWaterMark: 1_000,
   /** Frames sent to one peer before the next peer's turn, and before the engine's. */

@@ -6,7 +6,7 @@ import { MatchingEngine } from '../matching-engine.ts'
 export const cash = 1
 export const coin = 2
 export const house = 99n
-export const lot = 10n
+const lot = 10n
 
 const reference: ReferenceData = {
   assets: [
