@@ -8,12 +8,15 @@ import type { Progress } from '../../runtime/reader/progress.ts'
 import { type OpenPartition, Reader } from '../../runtime/reader/reader.ts'
 import type { Service } from '../../runtime/service.ts'
 import type { LoadVerdict, StreamLoadPort } from '../../runtime/starrocks/stream-load-port.ts'
+import { SqlFailure } from '../../runtime/starrocks/sql-port.ts'
 import { Stop } from '../../runtime/stop.ts'
 import type { Batch } from './batch.ts'
 import { DisplayUnits, type KnownReference } from './display-units.ts'
+import { limits } from './limits.ts'
 import type { LoadMetrics } from './metrics.ts'
 import { LoadRound, type RoundEvents, type RoundState } from './load-round.ts'
 import type { FlushCause, FlushRule } from './row-buffer.ts'
+import { unreachable } from './unreachable.ts'
 
 export type LoadServiceOptions = {
   readonly kafka: KafkaPort
@@ -76,9 +79,26 @@ export class LoadService implements Service, RoundEvents {
 
   readonly #open: OpenPartition<UserRecord> = async ({ partition, commit, signal }) => {
     // Another instance may have read reference data that none of our partitions has come to yet.
-    this.#units.learn(await this.#options.readReference())
+    this.#units.learn(await this.#readReference(signal))
     if (this.#round === null || this.#round.isEnding) this.#round = this.#newRound()
     return this.#round.open(partition, { commit, signal })
+  }
+
+  async #readReference(signal: AbortSignal): Promise<KnownReference> {
+    const { readReference, clock, log } = this.#options
+    const startedMs = clock.monotonicMs()
+    for (let backoffMs: number = limits.firstBackoffMs; !signal.aborted; backoffMs *= 2) {
+      try {
+        return await readReference()
+      } catch (error) {
+        if (!(error instanceof SqlFailure) || error.kind !== 'retriable') throw error
+        if (clock.monotonicMs() - startedMs > limits.giveUpAfterMs) throw unreachable(error)
+        this.#trouble = error.message
+        log.warn({ err: error }, 'reference data not read; asking again')
+        await clock.sleep(Math.min(backoffMs, limits.longestBackoffMs), signal)
+      }
+    }
+    return { assets: [], symbols: [] }
   }
 
   #newRound(): LoadRound {

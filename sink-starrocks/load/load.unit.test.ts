@@ -6,6 +6,7 @@ import type { EngineOutput, UserRecord } from '../../core/events.ts'
 import { history } from '../../core/testing/history.ts'
 import { KafkaFailure } from '../../runtime/kafka/port.ts'
 import { namesOf } from '../../runtime/names.ts'
+import { SqlFailure } from '../../runtime/starrocks/sql-port.ts'
 import { LoadService } from './load.ts'
 import { loadMetrics } from './metrics.ts'
 import { FakeKafka } from './testing/fake-kafka.ts'
@@ -16,7 +17,9 @@ import { userTopic } from './testing/user-topic.ts'
 const log = pino({ level: 'silent' })
 const partitions = 3
 
-const service = (kafka: FakeKafka, starrocks: FakeStarRocks, clock: TestClock, flushRows = 40): LoadService => {
+type StarRocks = Pick<FakeStarRocks, 'load' | 'labelState' | 'readReference'>
+
+const service = (kafka: FakeKafka, starrocks: StarRocks, clock: TestClock, flushRows = 40): LoadService => {
   let batches = 0
   return new LoadService({
     kafka: kafka.port,
@@ -205,6 +208,34 @@ describe('load', () => {
     await runUntil(service(kafka, starrocks, clock), () => committed() === 2, clock)
     await runUntil(service(kafka, starrocks, clock), () => kafka.isReadUp, clock)
     expect(failures).toEqual([])
+  })
+
+  it('waits for StarRocks to tell the reference data, and passes on what it refuses', async () => {
+    const clock = new TestClock()
+    const kafka = new FakeKafka(topicOf([]), { clock, fetchCount: () => 10 })
+    const starrocks = new FakeStarRocks()
+    const { readReference } = starrocks
+    let failures = 5
+    const flaky = {
+      load: starrocks.load.bind(starrocks),
+      labelState: starrocks.labelState.bind(starrocks),
+      readReference: async () => {
+        if (failures-- > 0) throw new SqlFailure('retriable', 'connection lost')
+        return readReference()
+      },
+    }
+    await runUntil(service(kafka, flaky, clock), () => kafka.isReadUp, clock)
+    expect(failures).toBeLessThan(0)
+    flaky.readReference = async () => {
+      throw new SqlFailure('refused', 'no such table')
+    }
+    await expect(runUntil(service(kafka, flaky, clock), () => false, clock)).rejects.toThrow('no such table')
+    flaky.readReference = async () => {
+      throw new SqlFailure('retriable', 'connection lost')
+    }
+    await expect(runUntil(service(kafka, flaky, clock), () => false, clock)).rejects.toMatchObject({
+      code: 'starrocks-unreachable',
+    })
   })
 
   it('stops at an amount of an asset that no reference data told of', async () => {

@@ -5,12 +5,14 @@ import { runService } from '../../runtime/service.ts'
 import { settingsProblem } from '../../runtime/settings.ts'
 import { checkDatabase } from '../../runtime/starrocks/check-database.ts'
 import { openMysql } from '../../runtime/starrocks/mysql.ts'
+import { SqlFailure } from '../../runtime/starrocks/sql-port.ts'
 import { openStreamLoad } from '../../runtime/starrocks/stream-load.ts'
 import { relationProblems } from './limits.ts'
 import { LoadService } from './load.ts'
 import { loadMetrics } from './metrics.ts'
 import { readReference } from './read-reference.ts'
 import { loadSettings } from './settings.ts'
+import { unreachable } from './unreachable.ts'
 
 await runService({
   name: 'load',
@@ -22,7 +24,13 @@ await runService({
     const names = namesOf(settings.STREAM)
     const access = { user: settings.STARROCKS_USER, password: settings.STARROCKS_PASSWORD }
     const sql = openMysql({ address: settings.STARROCKS_MYSQL, ...access, database: names.database })
-    await checkDatabase(sql, { database: names.database, stream: names.stream, partitions: settings.PARTITIONS })
+    await checkDatabase(sql, {
+      database: names.database,
+      stream: names.stream,
+      partitions: settings.PARTITIONS,
+    }).catch((error: unknown) => {
+      throw error instanceof SqlFailure ? unreachable(error) : error
+    })
     const kafka = openKafka({
       brokers: settings.KAFKA_BROKERS,
       clientId: `${names.stream}.load`,

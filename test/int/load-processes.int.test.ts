@@ -1,0 +1,255 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { EngineOutput } from '../../core/events.ts'
+import { pos } from '../../core/ids.ts'
+import { type TinyCommand, TinyExchange } from '../../core/testing/tiny-exchange.ts'
+import { up } from '../../local/stack.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import { openKafka } from '../../runtime/kafka/kafka.ts'
+import type { KafkaPort } from '../../runtime/kafka/port.ts'
+import { namesOf } from '../../runtime/names.ts'
+import { toCommitted } from '../../runtime/reader/progress.ts'
+import { migrateStarRocks } from '../../runtime/starrocks/migrate.ts'
+import { openMysql } from '../../runtime/starrocks/mysql.ts'
+import type { SqlPort } from '../../runtime/starrocks/sql-port.ts'
+import { openStreamLoad } from '../../runtime/starrocks/stream-load.ts'
+import { encodeUserRecord } from '../../schemas/codec.ts'
+import { LoadService } from '../../sink-starrocks/load/load.ts'
+import { loadMetrics } from '../../sink-starrocks/load/metrics.ts'
+import { readReference } from '../../sink-starrocks/load/read-reference.ts'
+import { FakeKafka } from '../../sink-starrocks/load/testing/fake-kafka.ts'
+import { userTopic } from '../../sink-starrocks/load/testing/user-topic.ts'
+
+const partitions = 4
+const stream = `load_int_${process.pid}`
+const calm = `${stream}_calm`
+const names = namesOf(stream)
+const access = { user: 'root', password: '' }
+
+/** The same orders, cancels and deposits at each run. */
+const busyOutputs = (count: number): EngineOutput[] => {
+  let state = 20_240_717
+  const below = (limit: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+    return (state >>> 8) % limit
+  }
+  const exchange = new TinyExchange()
+  const users = 40
+  const command = (index: number): TinyCommand => {
+    const user = 100 + below(users)
+    if (index < users * 2)
+      return { kind: 'deposit', user: 100 + (index >> 1), asset: 1 + (index & 1), amount: 10_000_000 }
+    if (below(5) === 0) return { kind: 'cancel', nth: 0 }
+    const side = below(2) === 0 ? 'Buy' : 'Sell'
+    return {
+      kind: 'place',
+      user,
+      side,
+      price: 48 + below(5),
+      lots: 1 + below(20),
+      life: below(3) === 0 ? 'rest' : 'now',
+    }
+  }
+  return Array.from({ length: count }, (_, index) => exchange.take(command(index)))
+}
+const topic = userTopic(busyOutputs(6_000), { partitions, barrierEvery: 50 })
+
+type Life = { readonly child: ChildProcess; readonly output: () => string }
+const lives = new Set<Life>()
+
+const start = (file: string, env: Readonly<Record<string, string>>): Life => {
+  const child = spawn(process.execPath, [file], { env: { PATH: process.env['PATH'], ...env } })
+  let text = ''
+  for (const stdio of [child.stdout, child.stderr]) stdio?.on('data', (data: Buffer) => (text += data.toString()))
+  const life = { child, output: () => text }
+  lives.add(life)
+  return life
+}
+
+/** Ends a process; its exit code, or null when the signal did it. */
+const ended = async (life: Life, signal?: NodeJS.Signals): Promise<number | null> => {
+  const { child } = life
+  if (child.exitCode === null && child.signalCode === null) {
+    const exit = new Promise<void>(resolve => child.once('exit', () => resolve()))
+    if (signal) child.kill(signal)
+    await exit
+  }
+  lives.delete(life)
+  return child.exitCode
+}
+
+type Doors = { readonly feHttp: number; readonly beHttp: number; readonly mysql: number }
+
+let directory: string
+let kafka: KafkaPort
+let brokers: string
+let standIn: Life
+let doors: Doors
+
+/** Starts the stand-in at the doors it had, if it had any. */
+const startStandIn = async (before?: Doors): Promise<void> => {
+  standIn = start('local/starrocks/main.ts', {
+    STARROCKS_DIR: join(directory, 'starrocks'),
+    STARROCKS_FE_HTTP_PORT: `${before?.feHttp ?? 0}`,
+    STARROCKS_BE_HTTP_PORT: `${before?.beHttp ?? 0}`,
+    STARROCKS_MYSQL_PORT: `${before?.mysql ?? 0}`,
+  })
+  const line = await vi.waitUntil(() => /^\{"ready".*$/m.exec(standIn.output())?.[0], { timeout: 20_000, interval: 50 })
+  doors = JSON.parse(line) as Doors
+}
+
+const openSql = (database?: string): SqlPort =>
+  openMysql({ address: `127.0.0.1:${doors.mysql}`, ...access, ...(database !== undefined && { database }) })
+
+const loadEnv = (): Record<string, string> => ({
+  STREAM: stream,
+  PARTITIONS: `${partitions}`,
+  KAFKA_BROKERS: brokers,
+  STARROCKS_HTTP: `http://127.0.0.1:${doors.feHttp}`,
+  STARROCKS_LOAD_HOSTS: `127.0.0.1:${doors.beHttp}`,
+  STARROCKS_MYSQL: `127.0.0.1:${doors.mysql}`,
+  FLUSH_MS: '100',
+  FLUSH_ROWS: '500',
+})
+const startLoad = (env: Readonly<Record<string, string>> = {}): Life =>
+  start('sink-starrocks/load/main.ts', { ...loadEnv(), ...env })
+
+const progress = async (): Promise<number> => {
+  const committed = await kafka.committed({ group: names.groups.load, topic: names.topics.users })
+  return [...committed.values()].reduce((sum, { metadata }) => sum + Number(/^n=(\d+)/.exec(metadata)?.[1] ?? 0), 0)
+}
+const records = topic.reduce((sum, each) => sum + each.length, 0)
+const waitForProgress = (part: number): Promise<unknown> =>
+  vi.waitUntil(
+    async () => {
+      for (const { child, output } of lives)
+        if (child.exitCode !== null) throw new Error(`a process ended with ${child.exitCode}: ${output().slice(-2000)}`)
+      return (await progress()) >= records * part
+    },
+    { timeout: 90_000, interval: 100 },
+  )
+
+const tables = ['trades', 'user_trades', 'orders', 'order_events', 'ledger', 'balances', 'assets', 'symbols']
+const contents = async (database: string): Promise<unknown> => {
+  const sql = openSql(database)
+  const rows = await Promise.all(tables.map(table => sql.query(`SELECT * FROM ${table} ORDER BY 1, 2, 3, 4`)))
+  await sql.close()
+  return rows
+}
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'settle-load-'))
+  await startStandIn()
+  const stack = await up({ servers: ['kafka'] })
+  brokers = stack.kafka.brokers.join()
+  kafka = openKafka({
+    brokers: stack.kafka.brokers,
+    clientId: stream,
+    log: pino({ level: 'silent' }),
+    sessionTimeoutMs: 6000,
+    heartbeatIntervalMs: 500,
+  })
+  await kafka.admin.createTopics([{ topic: names.topics.users, partitions, replicationFactor: 1, config: {} }])
+  const writer = await kafka.openTxWriter({ transactionalId: `${stream}.writer` })
+  const sending = topic
+    .flatMap((each, partition) => each.map(record => ({ record, partition })))
+    .sort((a, b) => Number(a.record.pos - b.record.pos || a.record.n - b.record.n))
+    .map(({ record, partition }) => ({
+      topic: names.topics.users,
+      partition,
+      key: null,
+      value: encodeUserRecord(record),
+      timestampMs: record.pos / 1000n,
+    }))
+  // Many transactions, so that markers leave holes between the offsets.
+  for (let at = 0; at < sending.length; at += 1000) await writer.commitBatch({ records: sending.slice(at, at + 1000) })
+  await writer.close()
+})
+
+afterAll(async () => {
+  await Promise.all([...lives].map(life => ended(life, 'SIGKILL')))
+  await kafka?.admin.deleteTopics([names.topics.users])
+  await kafka?.close()
+  if (directory) await rm(directory, { recursive: true, force: true })
+})
+
+describe('what is not as it should be at start', () => {
+  it('ends with the code for settings, all of them named', async () => {
+    const life = startLoad({ PARTITIONS: 'many', STARROCKS_HTTP: 'ftp://x', FLUSH_MS: '1', STARROCKS_MYSQL: '' })
+    expect(await ended(life)).toBe(2)
+    for (const name of ['PARTITIONS="many"', 'STARROCKS_HTTP="ftp://x"', 'FLUSH_MS="1"', 'STARROCKS_MYSQL is not set'])
+      expect(life.output()).toContain(name)
+    const related = startLoad({ FLUSH_MS: '60000', LOAD_TIMEOUT_MS: '1000' })
+    expect(await ended(related)).toBe(2)
+    expect(related.output()).toContain('FLUSH_MS=60000 is longer than LOAD_TIMEOUT_MS=1000')
+  })
+
+  it('names a StarRocks that is not there, and a database that is not', async () => {
+    const nobody = startLoad({ STARROCKS_MYSQL: '127.0.0.1:1' })
+    expect(await ended(nobody)).toBe(1)
+    expect(nobody.output()).toMatch(/starrocks-unreachable.*check that StarRocks runs/)
+    const nothing = startLoad()
+    expect(await ended(nothing)).toBe(3)
+    expect(nothing.output()).toContain(`no database ${stream}; run: settle init`)
+  })
+})
+
+describe('instances of the service', () => {
+  it('leave the same rows as one that nothing happened to, killed, stopped and without StarRocks on the way', async () => {
+    for (const each of [stream, calm])
+      await migrateStarRocks({ database: each, stream: each, partitions, openSql, replicationNum: 1, mode: 'apply' })
+    const first = toCommitted({ offset: 0n, n: 0n, pos: pos(0n) })
+    await kafka.admin.setOffsets({
+      group: names.groups.load,
+      topic: names.topics.users,
+      offsets: new Map(topic.map((_, partition) => [partition, first])),
+    })
+    const [one, two] = [startLoad(), startLoad()]
+    await waitForProgress(0.1)
+    await ended(one, 'SIGKILL')
+    await waitForProgress(0.25)
+    const stopped = await ended(two, 'SIGTERM')
+    expect({ stopped, output: stopped === 0 ? '' : two.output() }).toEqual({ stopped: 0, output: '' })
+    const three = startLoad()
+    await waitForProgress(0.4)
+    await ended(standIn, 'SIGKILL')
+    await vi.waitUntil(() => three.output().includes('load not done'), { timeout: 30_000 })
+    await startStandIn(doors)
+    const four = startLoad()
+    await waitForProgress(0.7)
+    expect(await ended(three, 'SIGTERM')).toBe(0)
+    await waitForProgress(1)
+    expect(await ended(four, 'SIGTERM')).toBe(0)
+
+    const undisturbed = new FakeKafka(topic, { clock: systemClock, fetchCount: () => 2000 })
+    const sql = openSql(calm)
+    const stop = new AbortController()
+    const running = new LoadService({
+      kafka: undisturbed.port,
+      streamLoad: openStreamLoad({
+        frontends: [`127.0.0.1:${doors.feHttp}`],
+        loadHosts: [`127.0.0.1:${doors.beHttp}`],
+        ...access,
+        loadTimeoutMs: 20_000,
+      }),
+      readReference: () => readReference(sql),
+      clock: systemClock,
+      log: pino({ level: 'silent' }),
+      metrics: loadMetrics(new Registry()),
+      names: namesOf(calm),
+      partitions,
+      rule: { ms: 200, rows: 50_000, bytes: 10_000_000 },
+      newBatchId: () => crypto.randomUUID(),
+    }).run(stop.signal)
+    await vi.waitUntil(() => undisturbed.isReadUp, { timeout: 60_000 })
+    stop.abort()
+    await running
+    await sql.close()
+    expect(await contents(stream)).toEqual(await contents(calm))
+  }, 240_000)
+})
