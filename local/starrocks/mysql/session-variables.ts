@@ -2,7 +2,7 @@ import { imitatedVersion, serverVersion } from '../sql/select-translation.ts'
 import { notSupported, SqlError } from '../sql/sql-error.ts'
 import type { TokenCursor } from '../sql/token-cursor.ts'
 
-export const versionComment = 'StarRocks stand-in over DuckDB, not StarRocks'
+const versionComment = 'StarRocks stand-in over DuckDB, not StarRocks'
 
 const defaults: Record<string, string> = {
   autocommit: '1',

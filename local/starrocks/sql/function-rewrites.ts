@@ -2,7 +2,7 @@ import { quoteText } from '../store/database.ts'
 import { notSupported, parseError } from './sql-error.ts'
 import type { Token } from './sql-lexer.ts'
 
-export interface Argument {
+interface Argument {
   /** Already rewritten. */
   readonly sql: string
   readonly tokens: readonly Token[]

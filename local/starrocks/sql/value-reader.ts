@@ -21,7 +21,7 @@ export type RawValue =
   | { readonly [key: string]: unknown }
 
 /** Why a value does not fit its column. */
-export interface Misfit {
+interface Misfit {
   readonly misfit: string
 }
 
