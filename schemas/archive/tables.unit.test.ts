@@ -115,6 +115,9 @@ test('lines end in CRLF, the header is snake_case, and quotes stand where RFC 41
   )
 })
 
+test('a lone CR or LF in a cell is quoted too', () =>
+  expect(csvText([['a\nb', 'a\rb', 'ab']])).toBe('"a\nb","a\rb",ab\r\n'))
+
 describe('a file that is not what its table says is named', () => {
   const header = ledgerTable.columns.join()
   const good = '1,0,1970-01-01T00:00:00.000000Z,2,1,-5,0,7,0,1,Fee,3,'
