@@ -197,6 +197,8 @@ export class Sequencer {
     if (!sameSession(at, now)) return []
     // An answer that brought nothing waits out its time, or asking and answering would chase each other.
     if (this.#progressed || at.seq === now.seq) this.#replay = null
+    // Where a session that goes on had come when the answer was written; live frames have overtaken it.
+    if (at.seq < now.seq && !over) return []
     if (at.seq < now.seq)
       return [
         {

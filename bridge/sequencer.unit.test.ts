@@ -114,6 +114,11 @@ describe('a sequencer within a session', () => {
     expect(kinds(begun().take({ kind: 'END', at, over: true, next: null }, 1))).toEqual(['stop engine-lost-outputs'])
   })
 
+  it('passes over an answer that live frames have overtaken', () => {
+    const at = { ...outAt(life, 1).at, seq: 0n, chain: zeroChain }
+    expect(begun().take({ kind: 'END', at, over: false, next: null }, 1)).toEqual([])
+  })
+
   it('stops on TRIMMED that leaves a hole, and passes over one that does not', () => {
     expect(kinds(begun().take({ kind: 'TRIMMED', at: outAt(life, 5).at }, 1))).toEqual(['stop trimmed'])
     expect(begun().take({ kind: 'TRIMMED', at: outAt(life, 1).at }, 1)).toEqual([])
