@@ -1,0 +1,191 @@
+import { join, relative, resolve } from 'node:path'
+import { pino } from 'pino'
+import { serviceEnvironment, type Stack, up } from '../../local/stack.ts'
+import { showProgress } from '../../local/progress.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import { openCql } from '../../runtime/cql/cql.ts'
+import { openKafka } from '../../runtime/kafka/kafka.ts'
+import { namesOf } from '../../runtime/names.ts'
+import { openMysql } from '../../runtime/starrocks/mysql.ts'
+import { Pipeline } from '../pipeline/pipeline.ts'
+import { showBars } from './bars.ts'
+import { compareWithEngine } from './compare-with-engine.ts'
+import { demoIntervals } from './intervals.ts'
+import { readEngineDump } from './engine-dump.ts'
+import { exampleQueries, tryQuery } from './example-queries.ts'
+import { followRun } from './follow-run.ts'
+import { type DemoSettings, demoSettings } from './settings.ts'
+import { summary } from './summary.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const clone = resolve(import.meta.dirname, '../..')
+/** The user that receives fees; above any number of users. */
+const house = '1000000000'
+const verifyWaitMs = 120_000
+const verifyMs = 300_000
+const shownDifferences = 20
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
+/**
+ * The whole pipeline once, from the servers to the verdict. The servers and the data stay, the services do not.
+ * @returns 0 only when every place holds what the engine said
+ * @throws SetupError, PipelineError, DemoSettingsError
+ */
+export const runDemo = async ({
+  env,
+  signal,
+}: {
+  readonly env: Environment
+  readonly signal: AbortSignal
+}): Promise<number> => {
+  const startedMs = performance.now()
+  const settings = demoSettings(env)
+  say(titleOf(settings))
+  const progress = showProgress()
+  const stack = await up({ env, progress })
+  signal.throwIfAborted()
+  // A stream of its own for each run: nothing of an earlier one stands beside it.
+  const stream = `demo_${settings.seed}_${Date.now().toString(36)}`.slice(0, 31)
+  const pipeline = new Pipeline({
+    stream,
+    partitions: settings.partitions,
+    dir: join(stack.dataDir, 'demo', stream),
+    intervals: demoIntervals(stack),
+    servers: serviceEnvironment(stack),
+    engine: engineSettings(settings),
+  })
+  const aborted = Promise.withResolvers<never>()
+  aborted.promise.catch(() => {})
+  signal.addEventListener('abort', () => aborted.reject(new Error('interrupted')), { once: true })
+  try {
+    const exitCode = await Promise.race([through({ pipeline, stack, stream, env }), pipeline.failure, aborted.promise])
+    say(
+      `\n${Math.round((performance.now() - startedMs) / 1000)} s in all. Servers and data stay: \`make down\` ends the servers, \`make clean\` removes all.`,
+    )
+    return exitCode
+  } finally {
+    progress.end()
+    await pipeline.stopAll()
+  }
+}
+
+const titleOf = ({ orders, users, seed, flowFile }: DemoSettings): string => {
+  const whose = `${users} users, seed ${seed}`
+  return flowFile === null
+    ? `Settle: ${orders} orders of ${whose} on 3 symbols, from the engine to every store.\n`
+    : `Settle: the order flow of ${flowFile} as ${whose}, from the engine to every store.\n`
+}
+
+const engineSettings = ({ orders, users, seed, flowFile }: DemoSettings): Readonly<Record<string, string>> => ({
+  ENGINE_USERS: `${users}`,
+  ENGINE_SEED: seed,
+  ENGINE_HOUSE: house,
+  ...(orders !== null && { ENGINE_ORDERS: `${orders}` }),
+  ...(flowFile !== null && { ENGINE_FLOW_FILE: flowFile }),
+})
+
+const through = async ({
+  pipeline,
+  stack,
+  stream,
+  env,
+}: {
+  readonly pipeline: Pipeline
+  readonly stack: Stack
+  readonly stream: string
+  readonly env: Environment
+}): Promise<number> => {
+  const progress = showProgress()
+  await step(progress, `Make stream ${stream}`, async () => {
+    await pipeline.prepare()
+    await pipeline.init()
+  })
+  await step(progress, 'Start engine and services', () => pipeline.startAll())
+  progress.end()
+
+  const names = namesOf(stream)
+  await using places = await openPlaces(stack, names.keyspace)
+  say('\nThe run:')
+  await followRun({ pipeline, kafka: places.kafka, names, bars: showBars() })
+
+  const verifying = showProgress()
+  const verdict = await step(verifying, 'settle verify', () =>
+    pipeline.settle(['verify', '--wait-ms', `${verifyWaitMs}`], { withinMs: verifyMs }),
+  )
+  await step(verifying, 'Stop engine and services', () => pipeline.stopAll())
+  verifying.end()
+  const dump = await readEngineDump(pipeline.engine.dumpFile)
+  say(`\nWhat went through:\n${await summary({ dump, sql: places.sql, archiveDir: pipeline.archiveDir })}`)
+  const engine = await compareWithEngine(places.cql, dump)
+  for (const line of engine.differences.slice(0, shownDifferences)) say(line)
+  say(
+    `\nAgainst the engine's own books: ${engine.balances} balances and ${engine.openOrders} open orders, ${engine.differences.length} differences`,
+  )
+
+  say('\nTry it yourself:')
+  for (const query of await exampleQueries({
+    ...places,
+    names,
+    dump,
+    house,
+    archiveDir: pipeline.archiveDir,
+    clone,
+    stackFolder: env['SETTLE_DATA'],
+  }))
+    say(`\n# ${query.title}\n${query.command}\n${await tryQuery(query, { clone })}`)
+
+  say(`\n${verdict.stdout.trimEnd()}${verdict.stderr}`)
+  if (verdict.exitCode !== 0) say(`settle verify ended with exit code ${verdict.exitCode}`)
+  say(`(logs and files of this run: ${relative(process.cwd(), join(stack.dataDir, 'demo', stream))})`)
+  return verdict.exitCode !== 0 ? verdict.exitCode : engine.differences.length > 0 ? 1 : 0
+}
+
+const step = async <T>(
+  progress: ReturnType<typeof showProgress>,
+  title: string,
+  work: () => Promise<T>,
+): Promise<T> => {
+  const shown = progress.step(title)
+  const startedMs = performance.now()
+  try {
+    const result = await work()
+    shown.done(`${((performance.now() - startedMs) / 1000).toFixed(1)} s`)
+    return result
+  } catch (error) {
+    shown.failed()
+    throw error
+  }
+}
+
+const openPlaces = async ({ kafka, cassandra, starrocks }: Stack, keyspace: string) => {
+  const log = pino({ level: 'silent' })
+  const bus = openKafka({
+    brokers: kafka.brokers,
+    clientId: 'demo',
+    log,
+    sessionTimeoutMs: 6000,
+    heartbeatIntervalMs: 500,
+  })
+  const cql = await openCql({
+    contactPoints: cassandra.contactPoints.map(host => `${host}:${cassandra.port}`),
+    datacenter: cassandra.localDataCenter,
+    keyspace,
+    username: '',
+    password: '',
+    inFlight: 8,
+    log,
+    clock: systemClock,
+  })
+  const { mysqlHost, mysqlPort, user, password } = starrocks
+  const sql = openMysql({ address: `${mysqlHost}:${mysqlPort}`, user, password, database: keyspace })
+  return {
+    kafka: bus,
+    cql,
+    sql,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([bus.close(), cql.close(), sql.close()])
+    },
+  }
+}
