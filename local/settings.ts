@@ -25,7 +25,7 @@ export const SERVER_SETTINGS: Record<ServerName, Record<string, { variable: stri
   cassandra: {
     heapMb: { variable: 'CASSANDRA_HEAP_MB', fallback: 512 },
     nodes: { variable: 'CASSANDRA_NODES', fallback: 1 },
-    commitlogSyncPeriodMs: { variable: 'CASSANDRA_COMMITLOG_SYNC_PERIOD_MS', fallback: 10_000 },
+    commitlogSyncPeriodMs: { variable: 'CASSANDRA_COMMITLOG_SYNC_PERIOD_MS', fallback: 1000 },
   },
   starrocks: {},
 }
