@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { EngineOutput } from '../../core/events.ts'
 import { history } from '../../core/testing/history.ts'
+import type { CqlRow, CqlTuple } from '../../runtime/cql/port.ts'
+import type { MemoryStore } from '../../runtime/cql/testing/memory-store.ts'
 import { expectedFacts, SettledWorld, storedFacts, unequalIntervals } from './testing/settled-world.ts'
 import { UserTopic } from './testing/user-topic.ts'
 
@@ -16,86 +18,135 @@ const topicOf = (outputs: readonly EngineOutput[], barrierEvery: number): UserTo
   topic.barrier()
   return topic
 }
+
 const barrierEvery = fc.integer({ min: 1, max: 15 })
+const sizes = fc.record({ batchRecords: fc.integer({ min: 1, max: 60 }), cacheCells: fc.integer({ min: 3, max: 30 }) })
+const delays = fc.array(fc.nat({ max: 6 }), { minLength: 1, maxLength: 20 })
+
+/** Waits of the store before it writes, so that answers come in any order. */
+const waiter = (turns: readonly number[]): (() => Promise<void>) => {
+  let at = 0
+  return async () => {
+    for (let left = turns[at++ % turns.length] ?? 0; left > 0; left--) await new Promise(setImmediate)
+  }
+}
+
+const run = async (world: SettledWorld, options: Parameters<SettledWorld['start']>[0] = {}): Promise<void> => {
+  void world.start(options)
+  await world.settled()
+  await world.stop()
+}
+
+const tables = (store: MemoryStore): readonly (readonly CqlRow[])[] =>
+  ['balances', 'history', 'orders', 'open_orders', 'trades', 'intervals'].map(name => store.rows(name))
 
 const check = (world: SettledWorld): void => {
   expect(storedFacts(world.store)).toEqual(expectedFacts(world.topic))
   expect(unequalIntervals(world.store, partitions)).toEqual([])
   expect(world.store.ties).toEqual([])
+  // The timestamp of each write is the pos of a record; it is a delete's first parameter, an insert's last.
+  const positions = new Set<unknown>(world.topic.records.flat().map(record => record.pos))
+  const stamps = world.store.log.map(({ cql, params }) => (cql.startsWith('DELETE') ? params[0] : params.at(-1)))
+  expect(stamps.filter(stamp => !positions.has(stamp))).toEqual([])
 }
 
 describe('whatever the engine did', () => {
   test('the store is what the naive ledger says, in batches of any size and with a cache of any size', async () => {
-    const sizes = fc.record({
-      batchRecords: fc.integer({ min: 1, max: 60 }),
-      cacheCells: fc.integer({ min: 3, max: 30 }),
-    })
     await fc.assert(
-      fc.asyncProperty(history, barrierEvery, sizes, async (outputs, every, options) => {
+      fc.asyncProperty(history, barrierEvery, sizes, delays, async (outputs, every, options, turns) => {
         const world = new SettledWorld(topicOf(outputs, every))
-        void world.start(options)
-        await world.settled()
-        await world.stop()
+        world.store.hooks.onWrite = waiter(turns)
+        await run(world, options)
         check(world)
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 
-  test('starting again after any barriers changes nothing, whatever each partition had committed', async () => {
+  test('a cell is written after its history, an offset committed after both', async () => {
     await fc.assert(
-      fc.asyncProperty(
-        history,
-        barrierEvery,
-        fc.array(fc.nat(), { minLength: partitions, maxLength: partitions }),
-        async (outputs, every, picks) => {
-          const world = new SettledWorld(topicOf(outputs, every))
-          void world.start()
-          await world.settled()
-          await world.stop()
-          const rows = ['balances', 'history', 'orders', 'open_orders', 'trades', 'intervals'].map(name =>
-            world.store.rows(name),
-          )
-          const barriers = world.topic.records.map(records => [
-            -1,
-            ...records.flatMap((record, at) => (record.kind === 'Barrier' ? [at] : [])),
-          ])
-          world.rewind(barriers.map((each, partition) => each[(picks[partition] ?? 0) % each.length] ?? -1))
-          void world.start()
-          await world.settled()
-          await world.stop()
-          expect(
-            ['balances', 'history', 'orders', 'open_orders', 'trades', 'intervals'].map(name => world.store.rows(name)),
-          ).toEqual(rows)
-          check(world)
-        },
-      ),
-      { numRuns: 40 },
+      fc.asyncProperty(history, barrierEvery, sizes, delays, async (outputs, every, options, turns) => {
+        const world = new SettledWorld(topicOf(outputs, every))
+        const wait = waiter(turns)
+        const [acknowledged, problems] = [new Set<string>(), new Set<string>()]
+        world.store.hooks.onWrite = async statements => {
+          for (const { cql, params } of statements)
+            if (
+              cql.startsWith('INSERT INTO balances') &&
+              !acknowledged.has(`history ${String(params[0])} ${String(params[3])}`)
+            )
+              problems.add(`cell of user ${String(params[0])} at ${String(params[3])} before its history`)
+          await wait()
+          for (const { cql, params } of statements) {
+            const table = cql.split(' ')[2] ?? ''
+            if (table === 'history') acknowledged.add(`history ${String(params[0])} ${String(params[2])}`)
+            if (table === 'balances')
+              acknowledged.add(`cell ${String(params[0])} ${String((params[2] as CqlTuple).elements[2])}`)
+            if (table === 'intervals') acknowledged.add(`interval ${String(params[0])} ${String(params[1])}`)
+          }
+        }
+        world.kafka.onCommit = (partition, { metadata }) => {
+          const pos = /pos=(\d+)/.exec(metadata)?.[1]
+          if (!acknowledged.has(`interval ${pos} ${partition}`)) problems.add(`offset at ${pos} before its interval`)
+        }
+        await run(world, options)
+        expect([...problems]).toEqual([])
+      }),
+      { numRuns: 15 },
+    )
+  })
+
+  test('starting again after any barriers changes nothing, and writes again each cell that it loads', async () => {
+    const picks = fc.array(fc.nat(), { minLength: partitions, maxLength: partitions })
+    await fc.assert(
+      fc.asyncProperty(history, barrierEvery, picks, async (outputs, every, picked) => {
+        const world = new SettledWorld(topicOf(outputs, every))
+        await run(world)
+        const before = tables(world.store)
+        const starts = world.topic.records.map((records, partition) => {
+          const all = [-1, ...records.flatMap((record, at) => (record.kind === 'Barrier' ? [at] : []))]
+          return all[(picked[partition] ?? 0) % all.length] ?? -1
+        })
+        world.rewind(starts)
+        world.store.log.length = 0
+        await run(world)
+        expect(tables(world.store)).toEqual(before)
+        check(world)
+        const read = new Set<unknown>(
+          world.topic.records.flatMap((records, partition) =>
+            records
+              .slice((starts[partition] ?? -1) + 1)
+              .flatMap(record => (record.kind === 'UserOutput' ? [record.user] : [])),
+          ),
+        )
+        const loaded = world.store.rows('balances').filter(row => read.has(row['user_id']))
+        const written = new Set(
+          world.store.log
+            .filter(({ cql }) => cql.startsWith('INSERT INTO balances'))
+            .map(({ params }) => `${String(params[0])}/${String(params[1])}`),
+        )
+        expect(loaded.filter(row => !written.has(`${String(row['user_id'])}/${String(row['asset'])}`))).toEqual([])
+      }),
+      { numRuns: 20 },
     )
   })
 
   test('stopped and started in the middle, it goes on', async () => {
+    const stops = fc.array(fc.nat({ max: 200 }), { minLength: 1, maxLength: 4 })
     await fc.assert(
-      fc.asyncProperty(
-        history,
-        barrierEvery,
-        fc.array(fc.nat({ max: 200 }), { minLength: 1, maxLength: 4 }),
-        async (outputs, every, stops) => {
-          const world = new SettledWorld(topicOf(outputs, every))
-          world.kafka.fill(world.topic.records)
-          for (const writes of stops) {
-            const goal = world.store.log.length + writes
-            void world.start({ batchRecords: 3 })
-            await world.until('some writes', () => world.store.log.length >= goal || isSettled(world))
-            await world.stop()
-          }
-          void world.start()
-          await world.settled()
+      fc.asyncProperty(history, barrierEvery, stops, async (outputs, every, writes) => {
+        const world = new SettledWorld(topicOf(outputs, every))
+        world.kafka.fill(world.topic.records)
+        for (const count of writes) {
+          const goal = world.store.log.length + count
+          void world.start({ batchRecords: 3 })
+          await world.until('some writes', () => world.store.log.length >= goal || isSettled(world))
           await world.stop()
-          check(world)
-        },
-      ),
-      { numRuns: 30 },
+        }
+        await run(world)
+        check(world)
+      }),
+      { numRuns: 15 },
     )
   })
 })

@@ -22,6 +22,7 @@ export class MemoryKafka implements KafkaPort {
   readonly offsets = new Map<number, CommittedOffset>()
   /** Every commit, in order. */
   readonly commits: { readonly partition: number; readonly offset: bigint }[] = []
+  onCommit: (partition: number, offset: CommittedOffset) => void = () => {}
   readonly #records: KafkaRecord[][]
   #current: { readonly member: Membership; readonly assignment: Assignment; readonly options: JoinOptions } | null =
     null
@@ -61,6 +62,7 @@ export class MemoryKafka implements KafkaPort {
       commit: (under, partition, offset) => {
         if (under !== this.#current?.assignment)
           return Promise.reject(new KafkaFailure('superseded', 'not ours any more'))
+        this.onCommit(partition, offset)
         this.offsets.set(partition, offset)
         this.commits.push({ partition, offset: offset.offset })
         return Promise.resolve()

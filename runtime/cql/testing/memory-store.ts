@@ -67,6 +67,16 @@ export class MemoryStore implements CqlPort {
     }
   }
 
+  /** Sets each row of one table back to how it is in an image of its own, chosen by its place. */
+  mix(table: string, imageOf: (at: number) => StoreImage): void {
+    const { rows } = this.#table(table)
+    for (const [at, id] of [...rows.keys()].entries()) {
+      const before = imageOf(at).get(table)?.get(id)
+      if (before) rows.set(id, { ...before, columns: new Map(before.columns) })
+      else rows.delete(id)
+    }
+  }
+
   /** Live rows of a table as plain objects, with `_at`: the highest timestamp in each. */
   rows(table: string): CqlRow[] {
     return [...this.#table(table).rows.values()].filter(isLive).map(row => shown(row))
