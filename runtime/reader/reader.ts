@@ -1,6 +1,7 @@
 import type { Log } from '../log.ts'
 import { type Assignment, type Fetcher, KafkaFailure, type KafkaPort, type Membership } from '../kafka/port.ts'
 import type { Clock } from '../clock.ts'
+import { DecodeError } from '../../schemas/codec.ts'
 import { refuse } from '../stop.ts'
 import type { Numbering } from './numbering.ts'
 import { fromCommitted, type Progress, toCommitted } from './progress.ts'
@@ -103,9 +104,10 @@ export class Reader<R> {
     try {
       await Promise.race([aborted, this.#failed.promise])
     } finally {
-      this.#current?.abort()
-      await this.#running.catch(() => {})
+      // From here on no assignment begins: its workers would outlive us.
       this.#state = { kind: 'stopped' }
+      this.#current?.abort()
+      await this.#running
       await membership.leave()
       await fetcher.close()
     }
@@ -125,25 +127,26 @@ export class Reader<R> {
   }
 
   #assign(assignment: Assignment, joined: Promise<Membership>, fetcher: Fetcher): void {
+    if (this.#state.kind === 'stopped') return
     this.#current?.abort()
     const own = new AbortController()
     this.#current = own
     // The workers of the assignment before must have closed: two would hold one cache, one file, one buffer.
     this.#running = this.#running.then(async () => {
-      if (own.signal.aborted) return
+      if (own.signal.aborted || this.#state.kind === 'stopped') return
       this.#state = { kind: 'assigned', assignment }
       this.#options.log.info({ partitions: assignment.partitions, generation: assignment.generation }, 'assigned')
       const membership = await joined
-      try {
-        await Promise.all(
-          assignment.partitions.map(partition =>
-            this.#readPartition({ partition, assignment, membership, fetcher, signal: own.signal }),
-          ),
-        )
-      } catch (error) {
-        own.abort()
-        this.#failed.reject(error)
+      const read = async (partition: number): Promise<void> => {
+        try {
+          await this.#readPartition({ partition, assignment, membership, fetcher, signal: own.signal })
+        } catch (error) {
+          // One that can't go on ends all: the others close before anything new begins.
+          own.abort()
+          this.#failed.reject(error)
+        }
       }
+      await Promise.all(assignment.partitions.map(read))
     })
   }
 
@@ -212,7 +215,7 @@ export class Reader<R> {
       if (signal.aborted) return
       const read: ReadRecord<R>[] = []
       for (const { offset: at, value } of batch.records) {
-        const record = numbering.decode(value)
+        const record = decoded(numbering, value, `${topic}-${partition} offset ${at}`)
         const place = numbering.place(record)
         const problem = numbering.problem(last, place)
         if (problem !== null)
@@ -255,5 +258,14 @@ export class Reader<R> {
         `${where}: the record before offset ${start.offset} is n=${place.n} pos=${place.pos}, but the group read n=${start.n} pos=${start.pos} there; the topic was remade: it needs new groups`,
       )
     return start
+  }
+}
+
+const decoded = <R>(numbering: Numbering<R>, value: Buffer, where: string): R => {
+  try {
+    return numbering.decode(value)
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    throw refuse('undecodable-record', `${where}: ${error.message}; nothing was taken from it on`)
   }
 }
