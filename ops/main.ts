@@ -8,12 +8,12 @@ process.on('warning', warning => {
   if (warning.name !== 'TimeoutNegativeWarning') process.stderr.write(`${warning.name}: ${warning.message}\n`)
 })
 
-process.exitCode = await runCommandLine({
+const exitCode = await runCommandLine({
   args: process.argv.slice(2),
   env: process.env,
   clock: systemClock,
   out: text => void process.stdout.write(`${text}\n`),
   err: text => void process.stderr.write(`${text}\n`),
 })
-// Sockets of clients in the middle of a retry may hold the process; everything has been said.
-setTimeout(() => process.exit(), 2000).unref()
+// Sockets of clients in the middle of a retry would hold the process; everything is closed and has been said.
+process.exit(exitCode)

@@ -66,6 +66,21 @@ export class FakeKafka implements KafkaPort {
     target.end += 1n
   }
 
+  append(
+    topic: string,
+    partition: number,
+    { key = null, value, timestampMs }: { key?: Buffer | null; value: Buffer; timestampMs: bigint },
+  ): void {
+    const target = this.#partition(topic, partition)
+    target.records.push({ offset: target.end, key, value, timestampMs })
+    target.end += 1n
+  }
+
+  /** The records of a partition, for tests that alter them. */
+  recordsOf(topic: string, partition: number): KafkaRecord[] {
+    return this.#partition(topic, partition).records
+  }
+
   commit(group: string, topic: string, offsets: ReadonlyMap<number, CommittedOffset>): void {
     const byTopic = this.groups.get(group) ?? new Map<string, Map<number, CommittedOffset>>()
     this.groups.set(group, byTopic.set(topic, new Map([...(byTopic.get(topic) ?? []), ...offsets])))

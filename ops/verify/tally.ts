@@ -1,5 +1,6 @@
+const placeNames = ['Kafka', 'ScyllaDB', 'StarRocks', 'CSV'] as const
 /** The places that must say the same. */
-export type PlaceName = 'Kafka' | 'ScyllaDB' | 'StarRocks' | 'CSV'
+export type PlaceName = (typeof placeNames)[number]
 
 /** One thing that is not as the log says; `key` names the row. */
 export type Difference =
@@ -55,8 +56,9 @@ export class Tally {
     return [...this.#tables.values()].reduce((sum, { differences }) => sum + differences, 0)
   }
 
+  /** By place, in the order in which data pass. */
   tables(): readonly TableResult[] {
-    return [...this.#tables.values()]
+    return placeNames.flatMap(name => [...this.#tables.values()].filter(({ place }) => place === name))
   }
 
   #table(place: PlaceName, table: string): Counted {
