@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import { type Cell, emptyCell } from '../../core/fold.ts'
+import { assetId, pos, userId, version } from '../../core/ids.ts'
+import { CellCache, type Wallet } from './cell-cache.ts'
+
+const cell = (at: bigint): Cell => ({ ...emptyCell, version: version(at), pos: pos(at) })
+const cells = (...ids: number[]): Map<ReturnType<typeof assetId>, Cell> =>
+  new Map(ids.map(id => [assetId(id), cell(1n)]))
+const written = (wallet: Wallet): void => wallet.unwritten.clear()
+
+test('a loaded cell is to be written again, and so is a changed one', () => {
+  const cache = new CellCache({ maxCells: 10 })
+  const wallet = cache.load(userId(1n), cells(1, 2))
+  expect([...wallet.unwritten]).toEqual([1, 2])
+  written(wallet)
+  cache.set(wallet, assetId(3), cell(2n))
+  expect([...wallet.unwritten]).toEqual([3])
+  expect(cache.size).toBe(3)
+})
+
+test('the longest unused goes first, and nothing that is held or not written', () => {
+  const cache = new CellCache({ maxCells: 2 })
+  const [a, b, c, d] = [1n, 2n, 3n, 4n].map(id => cache.load(userId(id), cells(1))) as [Wallet, Wallet, Wallet, Wallet]
+  for (const wallet of [a, b, c]) written(wallet)
+  cache.hold(a)
+  cache.release(a)
+  cache.hold(b)
+  cache.evict()
+  // b is held, d not written; of c and a the first was unused for longer, and both have to go.
+  expect([a, b, c, d].map(({ user }) => cache.get(user) !== undefined)).toEqual([false, true, false, true])
+  expect(cache.size).toBe(2)
+  cache.release(b)
+  written(d)
+  cache.load(userId(5n), cells(1, 2))
+  cache.evict()
+  expect([b, d].map(({ user }) => cache.get(user))).toEqual([undefined, undefined])
+})
+
+test('an empty wallet takes its place too', () => {
+  const cache = new CellCache({ maxCells: 1 })
+  cache.load(userId(1n), new Map())
+  cache.load(userId(2n), new Map())
+  cache.evict()
+  expect(cache.size).toBe(1)
+  expect(cache.get(userId(1n))).toBeUndefined()
+})
