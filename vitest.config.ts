@@ -1,7 +1,15 @@
 import { defineConfig } from 'vitest/config'
+import { testStackFolder } from './test/pipeline/test-stack.ts'
 
 // A test file is named after its cost: .unit needs nothing, .int needs real servers, .e2e the whole pipeline.
 const exclude = ['node_modules/**', '.data/**']
+const { folder, owner } = testStackFolder()
+const stack = {
+  env: { SETTLE_DATA: folder, SETTLE_TEST_STACK: owner },
+  globalSetup: ['test/pipeline/stack-of-this-run.ts'],
+  // The servers are shared and the machine may be small: one file at a time.
+  fileParallelism: false,
+}
 export default defineConfig({
   test: {
     projects: [
@@ -13,7 +21,8 @@ export default defineConfig({
           exclude,
           testTimeout: 120_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          ...stack,
         },
       },
       {
@@ -23,7 +32,8 @@ export default defineConfig({
           exclude,
           testTimeout: 600_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+          ...stack,
         },
       },
     ],

@@ -1,0 +1,48 @@
+# Everything of ours runs under the Node 24 of node_modules; the machine needs any Node from 20 on for npm itself.
+NODE := node_modules/.bin/node
+INSTALLED := node_modules/.package-lock.json
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test ok sim chaos bench clean
+
+help: ## this page
+	@echo 'Settle: from the output of a matching engine to balances that can be proven.'
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo 'make demo takes ORDERS=20000 USERS=500 SEED=1, and FLOW=file.csv to replay a LOBSTER message file instead.'
+	@echo 'Needs Linux, Node 20 with npm, Java 17, Maven 3. Everything is written to .data (SETTLE_DATA) and ~/.cache/settle.'
+
+demo: $(INSTALLED) ## the whole pipeline on real servers, and the proof that all places agree
+	@$(NODE) sim/demo/main.ts
+
+up: $(INSTALLED) ## start Kafka, Cassandra and the StarRocks stand-in on this machine (STACK=docker: containers)
+	@$(NODE) local/main.ts up
+
+down: $(INSTALLED) ## end what up started; the data stay
+	@$(NODE) local/main.ts down
+
+ok: $(INSTALLED) ## types, lint, format, unused code, unit tests
+	@npm run --silent ok
+
+test: ok ## ok, then the tests that need servers, then the whole pipeline
+	@npm run --silent test:servers
+
+sim: ## a seeded world of faults (not there yet)
+	@echo 'make sim: the simulated world is not built yet; make test runs the real servers' >&2; exit 2
+
+chaos: ## kill and stall the real servers (not there yet)
+	@echo 'make chaos: the chaos runs are not built yet; make test restarts every service during a run' >&2; exit 2
+
+bench: ## speed (not there yet)
+	@echo 'make bench: the benchmarks are not built yet; make demo says how long its run took' >&2; exit 2
+
+clean: $(INSTALLED) ## end the servers, remove their data, also those of tests that were cut off
+	@for dir in .data/test/*/; do if [ -e "$$dir/stack.json" ]; then SETTLE_DATA="$$dir" $(NODE) local/main.ts clean; fi; done
+	@rm -rf .data/test; rmdir .data 2> /dev/null || true
+	@$(NODE) local/main.ts clean
+
+$(INSTALLED): package.json package-lock.json
+	@command -v npm > /dev/null || { echo 'npm is missing: install Node 20 or later, which brings it' >&2; exit 2; }
+	npm ci --no-audit --no-fund
+	@touch $@
