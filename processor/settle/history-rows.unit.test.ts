@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { Indexed, OrderUpdate, UserOutput } from '../../core/events.ts'
 import { amount, orderId, pos, price, symbolId, userId } from '../../core/ids.ts'
 import { HistoryRows } from './history-rows.ts'
+import { words } from './testing/settled-world.ts'
 
 const day = 86_400_000_000
 const order = (
@@ -44,7 +45,7 @@ const open = (rows: HistoryRows): string[] =>
     .flat()
     .filter(({ cql }) => cql.includes('open_orders'))
     .map(({ cql, params }) =>
-      cql.startsWith('DELETE') ? `close ${params.join(' ')}` : `open ${params.slice(0, 3).join(' ')}`,
+      cql.startsWith('DELETE') ? words('close', ...params) : words('open', ...params.slice(0, 3)),
     )
 
 test('an order that several records of a batch change is opened or closed once, as it is at the end', () => {

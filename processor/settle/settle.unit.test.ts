@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { EngineOutput } from '../../core/events.ts'
 import { history } from '../../core/testing/history.ts'
-import type { CqlRow, CqlTuple } from '../../runtime/cql/port.ts'
+import type { CqlRow } from '../../runtime/cql/port.ts'
 import type { MemoryStore } from '../../runtime/cql/testing/memory-store.ts'
-import { expectedFacts, SettledWorld, storedFacts, unequalIntervals } from './testing/settled-world.ts'
+import { expectedFacts, SettledWorld, storedFacts, unequalIntervals, words } from './testing/settled-world.ts'
 import { UserTopic } from './testing/user-topic.ts'
 
 const partitions = 3
@@ -71,18 +71,13 @@ describe('whatever the engine did', () => {
         const [acknowledged, problems] = [new Set<string>(), new Set<string>()]
         world.store.hooks.onWrite = async statements => {
           for (const { cql, params } of statements)
-            if (
-              cql.startsWith('INSERT INTO balances') &&
-              !acknowledged.has(`history ${String(params[0])} ${String(params[3])}`)
-            )
-              problems.add(`cell of user ${String(params[0])} at ${String(params[3])} before its history`)
+            if (cql.startsWith('INSERT INTO balances') && !acknowledged.has(words('history', params[0], params[3])))
+              problems.add(words('cell before its history:', params[0], params[3]))
           await wait()
           for (const { cql, params } of statements) {
             const table = cql.split(' ')[2] ?? ''
-            if (table === 'history') acknowledged.add(`history ${String(params[0])} ${String(params[2])}`)
-            if (table === 'balances')
-              acknowledged.add(`cell ${String(params[0])} ${String((params[2] as CqlTuple).elements[2])}`)
-            if (table === 'intervals') acknowledged.add(`interval ${String(params[0])} ${String(params[1])}`)
+            if (table === 'history') acknowledged.add(words('history', params[0], params[2]))
+            if (table === 'intervals') acknowledged.add(words('interval', params[0], params[1]))
           }
         }
         world.kafka.onCommit = (partition, { metadata }) => {
@@ -123,9 +118,9 @@ describe('whatever the engine did', () => {
         const written = new Set(
           world.store.log
             .filter(({ cql }) => cql.startsWith('INSERT INTO balances'))
-            .map(({ params }) => `${String(params[0])}/${String(params[1])}`),
+            .map(({ params }) => words(params[0], params[1])),
         )
-        expect(loaded.filter(row => !written.has(`${String(row['user_id'])}/${String(row['asset'])}`))).toEqual([])
+        expect(loaded.filter(row => !written.has(words(row['user_id'], row['asset'])))).toEqual([])
       }),
       { numRuns: 20 },
     )

@@ -148,34 +148,55 @@ export const expectedFacts = (topic: UserTopic): Facts => {
 }
 
 type Fields = Record<string, unknown>
+/** Column values as text: they are bigints, numbers and strings. */
+export const words = (...values: readonly unknown[]): string => (values as readonly bigint[]).join(' ')
 const list = (value: unknown): Fields[] => (value ?? []) as Fields[]
 const orderText = (row: Fields, of: Fields): string =>
-  `${String(row['user_id'])} ${String(row['pos'])} ${String(row['time'])} order ${String(of['idx'])} ${String(of['order_id'])} ${String(of['price'])} ${String(of['filled'])} ${String(of['remaining'])} ${String(of['state'])}`
+  words(
+    row['user_id'],
+    row['pos'],
+    row['time'],
+    'order',
+    of['idx'],
+    ...pick(of, ['order_id', 'price', 'filled', 'remaining', 'state']),
+  )
 const tradeText = (row: Fields, of: Fields): string =>
-  `${String(row['pos'])} ${String(row['time'])} trade ${String(of['idx'])} ${String(of['trade_id'])} ${String(of['price'])} ${String(of['quantity'])} ${String(of['quote'])} ${String(of['buy_fee'])} ${String(of['sell_fee'])}`
+  words(
+    row['pos'],
+    row['time'],
+    'trade',
+    of['idx'],
+    ...pick(of, ['trade_id', 'price', 'quantity', 'quote', 'buy_fee', 'sell_fee']),
+  )
 const postingText = (row: Fields, of: Fields): string =>
-  `${String(row['user_id'])} ${String(row['pos'])} ${String(row['time'])} posting ${['idx', 'asset', 'delta_available', 'delta_frozen', 'available', 'frozen', 'version', 'reason', 'ref'].map(name => String(of[name])).join(' ')}`
+  words(
+    row['user_id'],
+    row['pos'],
+    row['time'],
+    'posting',
+    ...pick(of, ['idx', 'asset', 'delta_available', 'delta_frozen', 'available', 'frozen', 'version', 'reason', 'ref']),
+  )
+const pick = (of: Fields, names: readonly string[]): unknown[] => names.map(name => of[name])
 
 /** What the store holds, in the same words. */
 export const storedFacts = (store: MemoryStore): Facts => {
   const history = store.rows('history') as Fields[]
   const trades = store.rows('trades') as Fields[]
   return sorted({
-    balances: store.rows('balances').map(row => {
-      const [available, frozen, version] = row['bal'] as bigint[]
-      return `${String(row['user_id'])} ${String(row['asset'])} ${available} ${frozen} ${version}`
-    }),
+    balances: store
+      .rows('balances')
+      .map(row => words(row['user_id'], row['asset'], ...(row['bal'] as bigint[]).slice(0, 3))),
     open: store
       .rows('open_orders')
-      .map(row => ['user_id', 'order_id', 'filled', 'remaining', 'state'].map(name => String(row[name])).join(' ')),
+      .map(row => words(...pick(row, ['user_id', 'order_id', 'filled', 'remaining', 'state']))),
     history: history.flatMap(row => [
       ...list(row['orders']).map(each => orderText(row, each)),
-      ...list(row['trades']).map(each => `${String(row['user_id'])} ${tradeText(row, each)}`),
+      ...list(row['trades']).map(each => words(row['user_id'], tradeText(row, each))),
       ...list(row['postings']).map(each => postingText(row, each)),
     ]),
-    days: store.rows('history_days').map(row => `${String(row['user_id'])} ${String(row['day'])}`),
+    days: store.rows('history_days').map(row => words(row['user_id'], row['day'])),
     orders: store.rows('orders').map(row => orderText(row as Fields, row as Fields)),
-    trades: trades.map(row => `${String(row['buyer'])} ${String(row['seller'])} ${tradeText(row, row)}`),
+    trades: trades.map(row => words(row['buyer'], row['seller'], tradeText(row, row))),
   })
 }
 
