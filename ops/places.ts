@@ -11,7 +11,8 @@ import type { StoreSettings } from './settings.ts'
 /** Connections to the places of a stream. Kafka's is shared and closed with the command; the others are the caller's. */
 export interface Places {
   readonly kafka: KafkaPort
-  readonly openCql: (options: { readonly keyspace?: string }) => Promise<CqlPort>
+  /** `openForMs`: how long to wait for the first node. */
+  readonly openCql: (options: { readonly keyspace?: string; readonly openForMs?: number }) => Promise<CqlPort>
   readonly openSql: (database?: string) => SqlPort
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -33,7 +34,7 @@ export const openPlaces = (options: {
   })
   return {
     kafka,
-    openCql: ({ keyspace }) =>
+    openCql: options =>
       openCql({
         contactPoints: settings.CQL_CONTACT_POINTS,
         datacenter: settings.CQL_DATACENTER,
@@ -42,7 +43,7 @@ export const openPlaces = (options: {
         inFlight: cqlInFlight,
         log,
         clock,
-        ...(keyspace === undefined ? {} : { keyspace }),
+        ...options,
       }),
     openSql: database =>
       openMysql({

@@ -1,11 +1,11 @@
 import type { Barrier } from '../../core/events.ts'
-import type { Pos } from '../../core/ids.ts'
+import { type Pos, pos as asPos } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
-import type { KafkaPort, KafkaRecord } from '../../runtime/kafka/port.ts'
+import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import type { StreamNames } from '../../runtime/names.ts'
 import { fromCommitted, type Progress } from '../../runtime/reader/progress.ts'
 import { Stop } from '../../runtime/stop.ts'
-import { decodeLogRecord, decodeUserRecord } from '../../schemas/codec.ts'
+import { barriersBack, lastOutput } from '../last-places.ts'
 
 /** How far each reader has come, by partition of its topic. */
 export type Readers = Readonly<Record<'settle' | 'load' | 'archive' | 'archiveLog', ReadonlyMap<number, Progress>>>
@@ -78,25 +78,15 @@ const readProgress = async ({ kafka, names }: Options): Promise<Readers> => {
   }
 }
 
-/** Searches partition 0 backwards from where its slowest reader is: every partition has every barrier. */
+/** Searched from where the slowest reader of the first partition is. */
 const highestBarrier = async ({ kafka, names, partitions }: Options, readers: Readers): Promise<Barrier | null> => {
-  const topic = names.topics.users
   const users = [readers.settle, readers.load, readers.archive]
   const offsets = users.map(progress => progress.get(0)?.offset ?? 0n)
-  let before = offsets.reduce((least, offset) => (offset < least ? offset : least))
-  for (;;) {
-    const records: readonly KafkaRecord[] = await kafka.readTail({ topic, partition: 0, count: searchCount, before })
-    for (const { value } of records.toReversed()) {
-      const record = decodeUserRecord(value)
-      if (record.kind === 'Barrier' && isPassed(record, users, readers, partitions)) return record
-    }
-    const first = records[0]
-    if (!first) return null
-    before = first.offset
-  }
+  const before = offsets.reduce((least, offset) => (offset < least ? offset : least))
+  for await (const barrier of barriersBack(kafka, { topic: names.topics.users, before }))
+    if (isPassed(barrier, users, readers, partitions)) return barrier
+  return null
 }
-
-const searchCount = 500
 
 const isPassed = (
   barrier: Barrier,
@@ -109,24 +99,8 @@ const isPassed = (
     users.every(progress => (progress.get(partition)?.n ?? 0n) >= (barrier.ns[partition] ?? 0n)),
   )
 
-const lastOutputPos = async ({ kafka, names }: Options): Promise<Pos> => {
-  const topic = names.topics.log
-  for (let before: bigint | undefined; ; ) {
-    const records: readonly KafkaRecord[] = await kafka.readTail({
-      topic,
-      partition: 0,
-      count: searchCount,
-      ...(before === undefined ? {} : { before }),
-    })
-    for (const { value } of records.toReversed()) {
-      const record = decodeLogRecord(value)
-      if (record.kind === 'Output') return record.pos
-    }
-    const first = records[0]
-    if (!first) return 0n as Pos
-    before = first.offset
-  }
-}
+const lastOutputPos = async ({ kafka, names }: Options): Promise<Pos> =>
+  (await lastOutput(kafka, names.topics.log)) ?? asPos(0n)
 
 const notCovered = async ({
   options,
