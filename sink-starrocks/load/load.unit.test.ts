@@ -149,6 +149,28 @@ describe('load', () => {
     )
   })
 
+  it('reads on after each of many rebalances', async () => {
+    const outputs = fc.sample(history, { numRuns: 1, seed: 3 })[0] as EngineOutput[]
+    const clock = new TestClock()
+    const topic = topicOf(outputs)
+    const kafka = new FakeKafka(topic, { clock, fetchCount: () => 2 })
+    const starrocks = new FakeStarRocks()
+    const committed = (): bigint => [...kafka.offsets.values()].reduce((sum, { offset }) => sum + offset, 0n)
+    let seen = 0n
+    let rebalances = 0
+    const rebalanceOnProgress = (): boolean => {
+      if (committed() > seen && rebalances < 4) {
+        seen = committed()
+        rebalances++
+        kafka.rebalance()
+      }
+      return kafka.isReadUp
+    }
+    await runUntil(service(kafka, starrocks, clock, 10), rebalanceOnProgress, clock)
+    expect(rebalances).toBe(4)
+    expect(starrocks.contents()).toBe(await undisturbed(topic))
+  })
+
   it('commits what barriers alone bring, and never before the rows are there', async () => {
     const clock = new TestClock()
     const topic = userTopic([], { partitions, barrierEvery: 1 })
