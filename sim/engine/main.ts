@@ -17,6 +17,8 @@ const exitCodeOf = (error: unknown): number => {
 }
 
 const wallClockUs = (): bigint => BigInt(Date.now()) * 1_000n
+// Whoever reads the lines may go away; the engine goes on.
+process.stdout.on('error', () => {})
 const report = (line: Report): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
 
 const openEngine = async (settings: EngineSettings): Promise<EngineService> => {
@@ -45,9 +47,12 @@ const main = async (): Promise<void> => {
   const settings = readSettings(process.env)
   const unlock = await lockFolder(settings.folder)
   try {
+    // A signal may come while the journal is read: then the engine opens, says EOS and leaves.
+    const stopping = new AbortController()
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.abort())
     const engine = await openEngine(settings)
-    process.on('SIGTERM', () => engine.stop())
-    process.on('SIGINT', () => engine.stop())
+    stopping.signal.addEventListener('abort', () => engine.stop())
+    if (stopping.signal.aborted) engine.stop()
     await engine.run()
   } finally {
     await unlock()

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -69,6 +69,16 @@ describe('the engine process', () => {
     expect(await engine.ended).toBe(0)
     expect(engine.reports.at(-1)?.kind).toBe('stopped')
     expect(dumpIn(folder)).toEqual(dump)
+  })
+
+  it('goes on when nobody reads its lines any more', async () => {
+    const folder = tempFolder()
+    const engine = start(folder, { ENGINE_ORDERS: '500', ENGINE_RATE: '2000' })
+    await has(engine, 'ready')
+    engine.process.stdout?.destroy()
+    await until(() => existsSync(join(folder, 'dump.json')))
+    engine.process.kill('SIGTERM')
+    expect(await engine.ended).toBe(0)
   })
 
   it('ends with the same books, whether it runs through or is killed again and again', async () => {
