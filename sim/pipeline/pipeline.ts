@@ -28,7 +28,7 @@ export type PipelineOptions = {
 
 export type PartName = 'engine' | ServiceName
 /** In the order in which data pass. */
-export const partNames: readonly PartName[] = ['engine', ...serviceNames]
+const partNames: readonly PartName[] = ['engine', ...serviceNames]
 
 const bounds = { readyMs: 60_000, stopMs: 25_000, metricsMs: 5000, initMs: 120_000 } as const
 
