@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { EngineOutput } from '../../core/events.ts'
+import { isOpen } from '../../core/order-lifecycle.ts'
 import { history } from '../../core/testing/history.ts'
 import { parseSettings } from '../../local/starrocks/settings.ts'
 import { type StandIn, startStandIn } from '../../local/starrocks/stand-in.ts'
@@ -14,7 +15,7 @@ import { namesOf } from '../../runtime/names.ts'
 import { checkDatabase } from '../../runtime/starrocks/check-database.ts'
 import { migrateStarRocks } from '../../runtime/starrocks/migrate.ts'
 import { openMysql } from '../../runtime/starrocks/mysql.ts'
-import type { SqlPort } from '../../runtime/starrocks/sql-port.ts'
+import type { SqlPort, SqlRow } from '../../runtime/starrocks/sql-port.ts'
 import { openStreamLoad } from '../../runtime/starrocks/stream-load.ts'
 import type { LoadRequest, StreamLoadPort } from '../../runtime/starrocks/stream-load-port.ts'
 import { LoadService } from '../../sink-starrocks/load/load.ts'
@@ -168,8 +169,15 @@ describe('Stream Load', () => {
   })
 })
 
+/** A log in which users trade, pay fees and leave orders open. */
+const asksForEverything = (outputs: readonly EngineOutput[]): boolean => {
+  const last = new Map(outputs.flatMap(each => each.orders).map(order => [order.order, order]))
+  const fees = outputs.flatMap(each => each.changes).filter(change => change.reason === 'Fee')
+  return fees.length > 0 && [...last.values()].some(order => isOpen(order.state))
+}
+
 describe('the service', () => {
-  const outputs = fc.sample(history, { numRuns: 12, seed: 20 }).sort((a, b) => b.length - a.length)[0] as EngineOutput[]
+  const outputs = fc.sample(history, { numRuns: 200, seed: 20 }).find(asksForEverything) as EngineOutput[]
 
   const runUntilRead = async (kafka: FakeKafka, sql: SqlPort): Promise<void> => {
     const service = new LoadService({
@@ -190,6 +198,26 @@ describe('the service', () => {
     stop.abort()
     await running
   }
+
+  it('answers every question of the analysts’ page', async () => {
+    await migrate()
+    const sql = openSql(stream())
+    const topic = userTopic(outputs, { partitions, barrierEvery: 5 })
+    await runUntilRead(new FakeKafka(topic, { clock: systemClock, fetchCount: () => 200 }), sql)
+    const page = await readFile('docs/analysts.md', 'utf8')
+    const questions = [...page.matchAll(/^([^\n]+)\n\n```sql\n(.*?)```/gms)]
+    expect(questions.length).toBeGreaterThan(5)
+    const answers = new Map<string, readonly SqlRow[]>()
+    for (const [, question = '', query = ''] of questions) answers.set(question, await sql.query(query))
+    for (const [question, rows] of answers)
+      expect({ question, rows: rows.length > 0 }).toEqual({ question, rows: true })
+    const conserved = [...answers.values()].at(-1)
+    expect(conserved?.map(row => [row['name'], row['difference']])).toEqual([
+      ['BTC', '0'],
+      ['EUR', '0'],
+    ])
+    await sql.close()
+  })
 
   it('fills the tables with exact amounts, and a second time changes nothing', async () => {
     await migrate()
