@@ -27,8 +27,7 @@ beforeAll(async () => {
   stack = await up()
   const stream = newStream('corrupt')
   names = namesOf(stream)
-  const { verify } = await runToTheEnd(stack, { stream, engine })
-  expect(verify.text).toMatch(/^verify: equal$/m)
+  await runToTheEnd(stack, { stream, engine })
   pipeline = await newPipeline(stack, { stream, engine })
   cql = await openStore(stack, stream)
   const { mysqlHost, mysqlPort, user, password } = stack.starrocks
@@ -65,9 +64,9 @@ const expectEqual = async (): Promise<void> => {
 }
 
 test('a balance cell of the store', async () => {
-  const [row] = await cql.query('SELECT user_id, asset, bal FROM balances LIMIT 1')
-  const [user, asset] = [row?.['user_id'] as bigint, row?.['asset'] as number]
-  const [available, frozen, version, pos] = row?.['bal'] as [bigint, bigint, bigint, bigint]
+  const [row = {}] = await cql.query('SELECT user_id, asset, bal FROM balances LIMIT 1')
+  const [user, asset] = [row['user_id'] as bigint, row['asset'] as number]
+  const [available, frozen, version, pos] = row['bal'] as unknown as [bigint, bigint, bigint, bigint]
   const write = (value: bigint, at: bigint): Promise<void> =>
     cql.write([
       {
@@ -87,11 +86,14 @@ test('a balance cell of the store', async () => {
 })
 
 test('a trade that is gone from the store', async () => {
-  const [row] = await cql.query('SELECT trade_id, pos FROM trades LIMIT 1')
-  const [trade, pos] = [row?.['trade_id'] as bigint, row?.['pos'] as bigint]
+  const [row = {}] = await cql.query('SELECT * FROM trades LIMIT 1')
+  const [trade, pos] = [row['trade_id'] as bigint, row['pos'] as bigint]
+  const columns = Object.keys(row)
+  const insert = `INSERT INTO trades (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')}) USING TIMESTAMP ?`
+  const values = columns.map(column => row[column] as bigint | number | string)
   await expectFound(
     () => cql.write([{ cql: 'DELETE FROM trades USING TIMESTAMP ? WHERE trade_id = ?', params: [pos, trade] }]),
-    () => Promise.resolve(),
+    () => cql.write([{ cql: insert, params: [...values, pos + 1n] }]),
     new RegExp(`^ScyllaDB trades: trade_id=${trade}: missing, expected pos=${pos}`, 'm'),
     /^verify: 1 difference$/m,
   )
@@ -134,6 +136,8 @@ test('a byte of the archive', async () => {
 })
 
 test('a foreign record in user.outputs', async () => {
+  // All that was broken before is mended: verify blames nobody for good.
+  await expectEqual()
   const [last] = await kafka.readTail({ topic: names.topics.users, partition: 0, count: 1 })
   const record = decodeUserRecord(last?.value as Buffer)
   const writer = await kafka.openTxWriter({ transactionalId: `${names.stream}.stranger` })
