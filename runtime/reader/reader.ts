@@ -90,11 +90,15 @@ export class Reader<R> {
     await this.#checkPartitionCount()
     const fetcher = kafka.openFetcher()
     const joined = Promise.withResolvers<Membership>()
-    const membership = await kafka.join({
+    const joining = kafka.join({
       group,
       topic,
       onAssignment: assignment => this.#assign(assignment, joined.promise, fetcher),
       onFailure: error => this.#failed.reject(error),
+    })
+    const membership = await joining.catch(async (error: unknown) => {
+      await fetcher.close()
+      throw error
     })
     joined.resolve(membership)
     const aborted = new Promise<void>(resolve => {
@@ -168,8 +172,8 @@ export class Reader<R> {
 
   /** One life of a worker: until the assignment is over, or it can't go on. */
   async #readOnce({ partition, assignment, membership, fetcher, signal: owned }: OwnedPartition): Promise<void> {
-    const start = await this.#start(partition)
-    if (owned.aborted) return
+    const start = await this.#startWhenReachable(partition, owned)
+    if (!start || owned.aborted) return
     const life = new AbortController()
     const signal = AbortSignal.any([owned, life.signal])
     const worker = await this.#options.open({
@@ -232,6 +236,21 @@ export class Reader<R> {
     }
   }
 
+  /** A broker that has just been told that it leads answers later; null when nobody waits any more. */
+  async #startWhenReachable(partition: number, signal: AbortSignal): Promise<Progress | null> {
+    const { log, clock } = this.#options
+    while (!signal.aborted) {
+      try {
+        return await this.#start(partition)
+      } catch (error) {
+        if (!(error instanceof KafkaFailure) || error.kind !== 'retriable') throw error
+        log.warn({ err: error, partition }, 'the committed offset could not be checked; asking again')
+        await clock.sleep(retryMs, signal)
+      }
+    }
+    return null
+  }
+
   /** Where to start, or a Stop: an offset that is missing, foreign, out of range, or of another log. */
   async #start(partition: number): Promise<Progress> {
     const { kafka, group, topic, numbering } = this.#options
@@ -251,7 +270,9 @@ export class Reader<R> {
         `${where}: offset ${start.offset} is outside what the topic holds, ${low} to ${end}; a remade topic needs new groups`,
       )
     const [before] = await kafka.readTail({ topic, partition, count: 1, before: start.offset })
-    const place = before ? numbering.place(numbering.decode(before.value)) : { n: 0n, pos: 0n }
+    const place = before
+      ? numbering.place(decoded(numbering, before.value, `${topic}-${partition} offset ${before.offset}`))
+      : { n: 0n, pos: 0n }
     if (place.n !== start.n || place.pos !== start.pos)
       throw refuse(
         'offset-other-log',
