@@ -146,13 +146,18 @@ const variables = z.object({
 })
 type Variables = z.output<typeof variables>
 
+/** What the bridge calls the engine's addresses and keys: in one environment for both these are no misspellings. */
+const ofTheBridge = new Set(
+  ['LIVE', 'REPLAY', 'SERVER_KEY', 'PUBLIC_KEY', 'SECRET_KEY', 'PLAIN'].map(name => `ENGINE_${name}`),
+)
+
 /**
  * The settings from ENGINE_… variables; an empty variable counts as unset.
  * @throws SettingsError with all problems together, a misspelt ENGINE_… name among them.
  */
 export const readSettings = (environment: NodeJS.ProcessEnv): EngineSettings => {
   const given = Object.entries(environment).filter(([name, value]) => name.startsWith('ENGINE_') && value !== '')
-  const unknown = given.map(([name]) => name).filter(name => !(name in variables.shape))
+  const unknown = given.map(([name]) => name).filter(name => !(name in variables.shape) && !ofTheBridge.has(name))
   const parsed = variables.safeParse(Object.fromEntries(given))
   const problems = [
     ...unknown.map(name => `${name}: no such setting`),

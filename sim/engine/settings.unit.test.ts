@@ -40,6 +40,10 @@ describe('settings', () => {
     `)
   })
 
+  it("do not take the bridge's variables for misspelt ones", () => {
+    expect(problemsOf({ ENGINE_LIVE: 'sub:tcp://127.0.0.1:5555', ENGINE_PLAIN: 'refused' })).toEqual([])
+  })
+
   it('take as many orders as a flow file holds, unless told otherwise', () => {
     expect(readSettings({ ENGINE_DATA_DIR: '/d', ENGINE_FLOW_FILE: 'f' }).orders).toBeNull()
     expect(readSettings({ ENGINE_DATA_DIR: '/d', ENGINE_FLOW_FILE: 'f', ENGINE_ORDERS: '7' }).orders).toBe(7)
