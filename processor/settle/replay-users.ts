@@ -62,7 +62,7 @@ const replayRanges = async ({
   for await (const record of reread.records(ranges)) {
     if (record.kind !== 'UserOutput' && record.kind !== 'UserCorrection') continue
     history.take(record, null)
-    if (record.kind === 'UserOutput') replays.get(record.user)?.take(record)
+    replays.get(record.kind === 'UserOutput' ? record.user : record.correction.user)?.take(record)
     if (++rows % settleLimits.rereadRows > 0) continue
     await writeHistory(history.groups())
     history = new HistoryRows()

@@ -5,6 +5,7 @@ import type { AssetId, Pos } from '../../core/ids.ts'
 /** Records that can make a user's balances be worked out anew from the log. */
 export type ReplayCause = Extract<UserRecord, { kind: 'UserOutput' | 'UserCorrection' | 'UserRedrive' }>
 
+type UserCorrection = Extract<UserRecord, { kind: 'UserCorrection' }>
 export type CorrectionAt = { readonly pos: Pos; readonly correction: CorrectionBody }
 
 export type ReplayOutcome =
@@ -19,7 +20,7 @@ export type ReplayOutcome =
     }
 
 /**
- * Works one user's balances out anew: the user's outputs from the lowest pos among the cells up to the cause, each
+ * Works one user's balances out anew: the user's records from the lowest pos among the cells up to the cause, each
  * Correction in the place of its version. What is applied already changes nothing, so it may begin too early.
  */
 export class UserReplay {
@@ -40,9 +41,15 @@ export class UserReplay {
     this.#corrections = options.corrections
   }
 
-  /** The user's next output before the cause. After one that does not follow, the rest is passed over. */
-  take(output: UserOutput): void {
+  /** The user's next record before the cause. After one that does not follow, the rest is passed over. */
+  take(record: UserOutput | UserCorrection): void {
     if (this.#refused) return
+    if (record.kind === 'UserOutput') this.#takeOutput(record)
+    // One that no output needed yet; or one that never fitted, and then or now changes nothing.
+    else this.#correct(record)
+  }
+
+  #takeOutput(output: UserOutput): void {
     const bridged = this.#bridge(output)
     const result = foldChanges(asset => bridged.get(asset) ?? this.#cell(asset), output)
     if (result.kind === 'refused') {
@@ -60,7 +67,7 @@ export class UserReplay {
         this.take(cause)
         break
       case 'UserCorrection':
-        if (!this.#refused) this.#correct({ pos: cause.pos, correction: cause.correction })
+        if (!this.#refused && !this.#correct(cause)) this.#refused = { at: cause.pos, refusal: this.#unfit(cause) }
         break
       case 'UserRedrive':
         break
@@ -108,16 +115,22 @@ export class UserReplay {
     return undefined
   }
 
-  #correct({ pos, correction }: CorrectionAt): void {
+  /** False when it is above its cell and does not lead on from it. */
+  #correct({ pos, correction }: CorrectionAt): boolean {
     const cell = this.#cell(correction.asset)
-    if (correction.version <= cell.version) return
+    if (correction.version <= cell.version) return true
     const after = corrected(cell, pos, correction)
-    if (after) return this.#set(correction.asset, after)
-    const change = correctionChange(correction)
+    if (after) this.#set(correction.asset, after)
+    return after !== undefined
+  }
+
+  #unfit({ correction }: CorrectionAt): FoldRefusal {
+    const { user, asset, version } = correction
+    const cell = this.#cell(asset)
     const message =
-      `Correction of user ${correction.user}, asset ${correction.asset} to version ${correction.version}: its deltas do not ` +
-      `lead from the cell (${cell.available} available, ${cell.frozen} frozen, version ${cell.version}) to its values`
-    this.#refused = { at: pos, refusal: { kind: 'Unequal', change, index: 0, cell, message } }
+      `Correction of user ${user}, asset ${asset} to version ${version}: its deltas do not lead from the cell ` +
+      `(${cell.available} available, ${cell.frozen} frozen, version ${cell.version}) to its values`
+    return { kind: 'Unequal', change: correctionChange(correction), index: 0, cell, message }
   }
 
   #cell(asset: AssetId): Cell {

@@ -148,3 +148,17 @@ test('a Correction of a version that the log has is not used', () => {
   replay.take(output(20, [a, 2, 1, 11]))
   expect(replay.end()).toMatchObject({ kind: 'healed', cells: new Map([[a, cell(12, 3, 60)]]) })
 })
+
+test('a Correction that waited for another is applied with it, though no output needs it', () => {
+  const [first, cause] = [correction(50, b, 1, 4, 4), correction(51, a, 2, 5, 15)]
+  const replay = new UserReplay({ cause, cells: new Map([[a, cell(10, 1, 10)]]), corrections: [first, cause] })
+  replay.take(output(30, [a, 3, 1, 16]))
+  replay.take(first)
+  expect(replay.end()).toEqual({
+    kind: 'healed',
+    cells: new Map([
+      [a, cell(16, 3, 51)],
+      [b, cell(4, 1, 51)],
+    ]),
+  })
+})
