@@ -14,6 +14,8 @@ export const limits = {
   visibleWithinMs: 30_000,
   /** A partition whose progress can't be committed for so long ends the process. */
   commitWithinMs: 120_000,
+  /** A loop that loads or commits for so long is not well. */
+  stuckAfterMs: 60_000,
   /** What is under way when the service is told to stop may take so long, then it is cut. */
   closeWithinMs: 5_000,
   /** FLUSH_BYTES at most: one batch fills while another is loaded, and bodies are made from it. */

@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client'
 import type { UserRecord } from '../../core/events.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
@@ -13,7 +14,7 @@ import { Stop } from '../../runtime/stop.ts'
 import type { Batch } from './batch.ts'
 import { DisplayUnits, type KnownReference } from './display-units.ts'
 import { limits } from './limits.ts'
-import type { LoadMetrics } from './metrics.ts'
+import { type LoadMetrics, loadMetrics } from './metrics.ts'
 import { LoadRound, type RoundEvents, type RoundState } from './load-round.ts'
 import type { FlushCause, FlushRule } from './row-buffer.ts'
 import { unreachable } from './unreachable.ts'
@@ -25,7 +26,7 @@ export type LoadServiceOptions = {
   readonly readReference: () => Promise<KnownReference>
   readonly clock: Clock
   readonly log: Log
-  readonly metrics: LoadMetrics
+  readonly metrics: Registry
   readonly names: StreamNames
   readonly partitions: number
   readonly rule: FlushRule
@@ -38,14 +39,17 @@ const roundStates: readonly RoundState[] = ['waiting', 'loading', 'committing', 
 export class LoadService implements Service, RoundEvents {
   readonly #options: LoadServiceOptions
   readonly #reader: Reader<UserRecord>
+  readonly #metrics: LoadMetrics
   readonly #units = new DisplayUnits()
   readonly #committed = new Map<number, Progress>()
   #round: LoadRound | null = null
   #state: RoundState = 'over'
+  #stateSinceMs = 0
   #trouble: string | null = null
 
   constructor(options: LoadServiceOptions) {
     this.#options = options
+    this.#metrics = loadMetrics(options.metrics, { clock: options.clock, committed: () => this.#committed })
     this.#reader = new Reader({
       kafka: options.kafka,
       clock: options.clock,
@@ -62,25 +66,32 @@ export class LoadService implements Service, RoundEvents {
     try {
       await this.#reader.run(signal)
     } catch (error) {
-      this.#options.metrics.errors.inc({ code: error instanceof Stop ? error.code : 'unexpected' })
+      this.#metrics.errors.inc({ code: error instanceof Stop ? error.code : 'unexpected' })
       throw error
     }
   }
 
   health(): { readonly ok: boolean; readonly [detail: string]: unknown } {
+    const stateForMs = Math.round(this.#options.clock.monotonicMs() - this.#stateSinceMs)
+    const isStuck = (this.#state === 'loading' || this.#state === 'committing') && stateForMs > limits.stuckAfterMs
     return {
-      ok: this.#trouble === null,
+      ok: this.#trouble === null && !isStuck,
       state: this.#state,
+      stateForMs,
       partitions: this.#reader.owned,
       ...(this.#trouble !== null && { trouble: this.#trouble }),
       committed: Object.fromEntries([...this.#committed].map(([partition, { pos }]) => [partition, pos])),
     }
   }
 
-  readonly #open: OpenPartition<UserRecord> = async ({ partition, commit, signal }) => {
+  readonly #open: OpenPartition<UserRecord> = async ({ partition, start, commit, signal }) => {
     // Another instance may have read reference data that none of our partitions has come to yet.
     this.#units.learn(await this.#readReference(signal))
-    if (this.#round === null || this.#round.isEnding) this.#round = this.#newRound()
+    if (this.#round === null || this.#round.isEnding) {
+      this.#committed.clear()
+      this.#round = this.#newRound()
+    }
+    this.#committed.set(partition, start)
     return this.#round.open(partition, { commit, signal })
   }
 
@@ -118,39 +129,35 @@ export class LoadService implements Service, RoundEvents {
 
   state(state: RoundState): void {
     this.#state = state
-    for (const each of roundStates) this.#options.metrics.state.set({ state: each }, each === state ? 1 : 0)
+    this.#stateSinceMs = this.#options.clock.monotonicMs()
+    for (const each of roundStates) this.#metrics.state.set({ state: each }, each === state ? 1 : 0)
   }
 
   taken(records: number, bufferedRows: number): void {
-    this.#options.metrics.records.inc(records)
-    this.#options.metrics.bufferedRows.set(bufferedRows)
+    this.#metrics.records.inc(records)
+    this.#metrics.bufferedRows.set(bufferedRows)
   }
 
   verdict(table: string, verdict: LoadVerdict): void {
-    const { metrics, log } = this.#options
-    metrics.attempts.inc({ table, verdict: verdict.kind })
+    this.#metrics.attempts.inc({ table, verdict: verdict.kind })
     if (verdict.kind === 'done' || verdict.kind === 'committed') return
     this.#trouble = `table ${table}: ${verdict.reason}`
-    log.warn({ table, verdict: verdict.kind, reason: verdict.reason }, 'load not done')
+    this.#options.log.warn({ table, verdict: verdict.kind, reason: verdict.reason }, 'load not done')
   }
 
   loaded(table: string, rows: number): void {
-    this.#options.metrics.rows.inc({ table }, rows)
+    this.#metrics.rows.inc({ table }, rows)
   }
 
   committed(partition: number, progress: Progress): void {
-    const { metrics, clock } = this.#options
     this.#committed.set(partition, progress)
-    metrics.lastPos.set({ partition }, Number(progress.pos))
-    metrics.lagSeconds.set({ partition }, Number(clock.nowUs() - progress.pos) / 1e6)
   }
 
   flushed(batch: Batch, cause: FlushCause, tookMs: number): void {
-    const { metrics, clock, log } = this.#options
+    const { clock, log } = this.#options
     this.#trouble = null
-    metrics.flushSeconds.observe({ cause }, tookMs / 1000)
-    metrics.bufferedRows.set(0)
-    if (batch.oldestPos !== null) metrics.freshnessSeconds.observe(Number(clock.nowUs() - batch.oldestPos) / 1e6)
+    this.#metrics.flushSeconds.observe({ cause }, tookMs / 1000)
+    if (batch.oldestPos !== null) this.#metrics.freshnessSeconds.observe(Number(clock.nowUs() - batch.oldestPos) / 1e6)
     log.debug({ rows: batch.rows, records: batch.records, cause, tookMs: Math.round(tookMs) }, 'flushed')
   }
 }

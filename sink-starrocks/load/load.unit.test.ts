@@ -8,7 +8,6 @@ import { KafkaFailure } from '../../runtime/kafka/port.ts'
 import { namesOf } from '../../runtime/names.ts'
 import { SqlFailure } from '../../runtime/starrocks/sql-port.ts'
 import { LoadService } from './load.ts'
-import { loadMetrics } from './metrics.ts'
 import { FakeKafka } from './testing/fake-kafka.ts'
 import { FakeStarRocks, type Mishap } from './testing/fake-starrocks.ts'
 import { TestClock } from './testing/test-clock.ts'
@@ -19,7 +18,13 @@ const partitions = 3
 
 type StarRocks = Pick<FakeStarRocks, 'load' | 'labelState' | 'readReference'>
 
-const service = (kafka: FakeKafka, starrocks: StarRocks, clock: TestClock, flushRows = 40): LoadService => {
+const service = (
+  kafka: FakeKafka,
+  starrocks: StarRocks,
+  clock: TestClock,
+  flushRows = 40,
+  metrics = new Registry(),
+): LoadService => {
   let batches = 0
   return new LoadService({
     kafka: kafka.port,
@@ -27,7 +32,7 @@ const service = (kafka: FakeKafka, starrocks: StarRocks, clock: TestClock, flush
     readReference: starrocks.readReference,
     clock,
     log,
-    metrics: loadMetrics(new Registry()),
+    metrics,
     names: namesOf('test'),
     partitions,
     rule: { ms: 100, rows: flushRows, bytes: 1_000_000 },
@@ -147,6 +152,29 @@ describe('load', () => {
       ),
       { numRuns: 60 },
     )
+  })
+
+  it('tells rows, verdicts, lag and state to Prometheus', async () => {
+    const clock = new TestClock()
+    const topic = topicOf([])
+    const kafka = new FakeKafka(topic, { clock, fetchCount: () => 10 })
+    const mishaps: Mishap[] = ['rolled back']
+    const metrics = new Registry()
+    const loading = service(kafka, new FakeStarRocks(() => mishaps.shift() ?? 'nothing'), clock, 40, metrics)
+    await runUntil(loading, () => kafka.isReadUp, clock)
+    const told = await metrics.metrics()
+    for (const line of [
+      'settle_load_records_total 3',
+      'settle_load_rows_total{table="assets"} 2',
+      'settle_load_attempts_total{table="assets",verdict="retry"} 1',
+      'settle_load_attempts_total{table="assets",verdict="done"} 1',
+      'settle_load_last_pos{partition="2"} 1700000000000000',
+      'settle_load_state{state="over"} 1',
+      'settle_load_freshness_seconds_count 1',
+    ])
+      expect(told.split('\n')).toContain(line)
+    expect(told).toMatch(/settle_load_lag_seconds\{partition="0"\} \d+\.\d+/)
+    expect(loading.health()).toMatchObject({ ok: true, state: 'over' })
   })
 
   it('reads on after each of many rebalances', async () => {

@@ -9,7 +9,6 @@ import { SqlFailure } from '../../runtime/starrocks/sql-port.ts'
 import { openStreamLoad } from '../../runtime/starrocks/stream-load.ts'
 import { relationProblems } from './limits.ts'
 import { LoadService } from './load.ts'
-import { loadMetrics } from './metrics.ts'
 import { readReference } from './read-reference.ts'
 import { loadSettings } from './settings.ts'
 import { unreachable } from './unreachable.ts'
@@ -49,7 +48,7 @@ await runService({
       readReference: () => readReference(sql),
       clock,
       log,
-      metrics: loadMetrics(metrics),
+      metrics,
       names,
       partitions: settings.PARTITIONS,
       rule,

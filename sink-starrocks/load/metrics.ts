@@ -1,7 +1,14 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Clock } from '../../runtime/clock.ts'
 
-/** What this service tells Prometheus. */
-export const loadMetrics = (registry: Registry) => {
+/** What this service tells Prometheus. `committed` gives, per partition owned, the pos (µs) up to which all is durable. */
+export const loadMetrics = (
+  registry: Registry,
+  {
+    clock,
+    committed,
+  }: { readonly clock: Clock; readonly committed: () => ReadonlyMap<number, { readonly pos: bigint }> },
+) => {
   const registers = [registry]
   return {
     records: new Counter({ name: 'settle_load_records_total', help: 'Records of user.outputs taken', registers }),
@@ -29,12 +36,22 @@ export const loadMetrics = (registry: Registry) => {
       help: 'Age by pos of the last record whose progress is committed',
       labelNames: ['partition'],
       registers,
+      // At each scrape, so that it grows while nothing moves.
+      collect() {
+        this.reset()
+        const now = clock.nowUs()
+        for (const [partition, { pos }] of committed()) this.set({ partition }, Number(now - pos) / 1e6)
+      },
     }),
     lastPos: new Gauge({
       name: 'settle_load_last_pos',
       help: 'pos (µs) of the last record whose progress is committed',
       labelNames: ['partition'],
       registers,
+      collect() {
+        this.reset()
+        for (const [partition, { pos }] of committed()) this.set({ partition }, Number(pos))
+      },
     }),
     bufferedRows: new Gauge({ name: 'settle_load_buffered_rows', help: 'Rows that wait for a flush', registers }),
     attempts: new Counter({

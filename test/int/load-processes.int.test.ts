@@ -20,7 +20,6 @@ import type { SqlPort } from '../../runtime/starrocks/sql-port.ts'
 import { openStreamLoad } from '../../runtime/starrocks/stream-load.ts'
 import { encodeUserRecord } from '../../schemas/codec.ts'
 import { LoadService } from '../../sink-starrocks/load/load.ts'
-import { loadMetrics } from '../../sink-starrocks/load/metrics.ts'
 import { readReference } from '../../sink-starrocks/load/read-reference.ts'
 import { FakeKafka } from '../../sink-starrocks/load/testing/fake-kafka.ts'
 import { userTopic } from '../../sink-starrocks/load/testing/user-topic.ts'
@@ -240,7 +239,7 @@ describe('instances of the service', () => {
       readReference: () => readReference(sql),
       clock: systemClock,
       log: pino({ level: 'silent' }),
-      metrics: loadMetrics(new Registry()),
+      metrics: new Registry(),
       names: namesOf(calm),
       partitions,
       rule: { ms: 200, rows: 50_000, bytes: 10_000_000 },

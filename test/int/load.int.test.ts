@@ -19,7 +19,6 @@ import type { SqlPort, SqlRow } from '../../runtime/starrocks/sql-port.ts'
 import { openStreamLoad } from '../../runtime/starrocks/stream-load.ts'
 import type { LoadRequest, StreamLoadPort } from '../../runtime/starrocks/stream-load-port.ts'
 import { LoadService } from '../../sink-starrocks/load/load.ts'
-import { loadMetrics } from '../../sink-starrocks/load/metrics.ts'
 import { readReference } from '../../sink-starrocks/load/read-reference.ts'
 import { FakeKafka } from '../../sink-starrocks/load/testing/fake-kafka.ts'
 import { userTopic } from '../../sink-starrocks/load/testing/user-topic.ts'
@@ -186,7 +185,7 @@ describe('the service', () => {
       readReference: () => readReference(sql),
       clock: systemClock,
       log,
-      metrics: loadMetrics(new Registry()),
+      metrics: new Registry(),
       names: namesOf(stream()),
       partitions,
       rule: { ms: 20, rows: 100, bytes: 100_000 },
