@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { EngineProcess } from './engine-process.ts'
 import { sumsOfMetrics } from './metrics-text.ts'
 import { PipelineError } from './pipeline-error.ts'
+import { type EntryResult, runEntry } from './run-entry.ts'
 import { type Exit, ServiceProcess } from './service-process.ts'
 import {
   commonEnvironment,
@@ -11,8 +12,8 @@ import {
   serviceEntries,
   type ServiceName,
   serviceNames,
+  settleEntry,
 } from './services.ts'
-import { type CommandResult, runSettle } from './settle-command.ts'
 
 export type PipelineOptions = {
   readonly stream: string
@@ -65,7 +66,7 @@ export class Pipeline {
   }
 
   /** `settle init`. @throws PipelineError with what it said */
-  async init(): Promise<CommandResult> {
+  async init(): Promise<EntryResult> {
     const result = await this.settle(['init'], { withinMs: bounds.initMs })
     if (result.exitCode === 0) return result
     throw new PipelineError(`settle init ended with exit code ${result.exitCode}: ${result.stderr.trim()}`, {
@@ -74,8 +75,9 @@ export class Pipeline {
     })
   }
 
-  settle(args: readonly string[], { withinMs }: { readonly withinMs: number }): Promise<CommandResult> {
-    return runSettle(args, { env: this.env, withinMs })
+  /** Runs one `settle` command to its end. */
+  settle(args: readonly string[], { withinMs }: { readonly withinMs: number }): Promise<EntryResult> {
+    return runEntry(settleEntry, { args, env: this.env, withinMs })
   }
 
   /** The engine first, since the others are told where it serves; then all services at once. */
