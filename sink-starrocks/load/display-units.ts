@@ -8,8 +8,8 @@ const scale = 18
 const wholeLimit = 10n ** 20n
 
 /** What of the reference data the amounts need; both the engine's records and StarRocks' tables have it. */
-export type KnownAsset = { readonly asset: AssetId; readonly decimals: number }
-export type KnownSymbol = {
+type KnownAsset = { readonly asset: AssetId; readonly decimals: number }
+type KnownSymbol = {
   readonly symbol: SymbolId
   readonly base: AssetId
   readonly quote: AssetId

@@ -26,9 +26,11 @@ export const limits = {
 export const relationProblems = ({
   rule,
   loadTimeoutMs,
+  drainTimeoutMs,
 }: {
   readonly rule: FlushRule
   readonly loadTimeoutMs: number
+  readonly drainTimeoutMs: number
 }): string[] => {
   const attemptMs = loadTimeoutMs + starrocksLimits.answerMarginMs + starrocksLimits.stateTimeoutMs
   const problems: string[] = []
@@ -38,5 +40,9 @@ export const relationProblems = ({
     )
   if (rule.ms > loadTimeoutMs)
     problems.push(`FLUSH_MS=${rule.ms} is longer than LOAD_TIMEOUT_MS=${loadTimeoutMs}; make one of them fit`)
+  if (drainTimeoutMs <= limits.closeWithinMs)
+    problems.push(
+      `DRAIN_TIMEOUT_MS=${drainTimeoutMs}: a load under way is given ${limits.closeWithinMs} ms to end; make it longer`,
+    )
   return problems
 }

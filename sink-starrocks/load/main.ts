@@ -18,7 +18,11 @@ await runService({
   settings: loadSettings,
   start: async (settings, { log, metrics, clock }) => {
     const rule = { ms: settings.FLUSH_MS, rows: settings.FLUSH_ROWS, bytes: settings.FLUSH_BYTES }
-    const problems = relationProblems({ rule, loadTimeoutMs: settings.LOAD_TIMEOUT_MS })
+    const problems = relationProblems({
+      rule,
+      loadTimeoutMs: settings.LOAD_TIMEOUT_MS,
+      drainTimeoutMs: settings.DRAIN_TIMEOUT_MS,
+    })
     if (problems.length > 0) throw settingsProblem(problems)
     const names = namesOf(settings.STREAM)
     const access = { user: settings.STARROCKS_USER, password: settings.STARROCKS_PASSWORD }

@@ -113,7 +113,7 @@ const loadEnv = (): Record<string, string> => ({
   STARROCKS_LOAD_HOSTS: `127.0.0.1:${doors.beHttp}`,
   STARROCKS_MYSQL: `127.0.0.1:${doors.mysql}`,
   FLUSH_MS: '100',
-  FLUSH_ROWS: '500',
+  FLUSH_ROWS: '1500',
 })
 const startLoad = (env: Readonly<Record<string, string>> = {}): Life =>
   start('sink-starrocks/load/main.ts', { ...loadEnv(), ...env })
@@ -183,9 +183,10 @@ describe('what is not as it should be at start', () => {
     expect(await ended(life)).toBe(2)
     for (const name of ['PARTITIONS="many"', 'STARROCKS_HTTP="ftp://x"', 'FLUSH_MS="1"', 'STARROCKS_MYSQL is not set'])
       expect(life.output()).toContain(name)
-    const related = startLoad({ FLUSH_MS: '60000', LOAD_TIMEOUT_MS: '1000' })
+    const related = startLoad({ FLUSH_MS: '60000', LOAD_TIMEOUT_MS: '1000', DRAIN_TIMEOUT_MS: '5000' })
     expect(await ended(related)).toBe(2)
     expect(related.output()).toContain('FLUSH_MS=60000 is longer than LOAD_TIMEOUT_MS=1000')
+    expect(related.output()).toContain('DRAIN_TIMEOUT_MS=5000: a load under way is given 5000 ms')
   })
 
   it('names a StarRocks that is not there, and a database that is not', async () => {
