@@ -6,6 +6,8 @@ export const settleLimits = {
   drainMs: 3_000,
   /** Barriers acknowledged but not yet committed; about one a second comes in, and the hold is seconds. */
   heldBarriers: 100_000,
+  /** A barrier that is read and not committed this long after its hold is an alarm. */
+  commitStallMs: 30_000,
   /** Barriers whose conservation is still open. */
   openIntervals: 10_000,
   /** How many of them are looked at in one turn, and how often. */

@@ -76,6 +76,10 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   #taken = Promise.withResolvers<void>()
   #nodes: NodeStates
   #running: Promise<unknown> = Promise.resolve()
+  /** n of the last barrier read, and since when one waits for its commit. */
+  #barrierN = 0n
+  #uncommittedSinceMs: number | null = null
+  #stalled = false
 
   private constructor(options: OwnerOptions, nodes: NodeStates, parked: PartitionState['parked']) {
     this.#options = options
@@ -185,6 +189,11 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     }
     const rows = fold.rows()
     for (const each of rows.news) this.#tell(each)
+    const barrier = rows.barriers.at(-1)
+    if (barrier) {
+      this.#barrierN = barrier.n
+      this.#uncommittedSinceMs ??= this.#options.clock.monotonicMs()
+    }
     return { records, rows }
   }
 
@@ -274,8 +283,23 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     const { clock, commitIntervalMs } = this.#options
     while (!this.#signal.aborted) {
       await clock.sleep(commitIntervalMs, this.#signal)
-      if (!this.#signal.aborted) await this.#commitDue()
+      if (this.#signal.aborted) return
+      await this.#commitDue()
+      this.#watchStall()
     }
+  }
+
+  #watchStall(): void {
+    const { clock, metrics, log, partition, holdMs } = this.#options
+    const waitedMs = this.#uncommittedSinceMs === null ? 0 : clock.monotonicMs() - this.#uncommittedSinceMs
+    const stalled = waitedMs > holdMs + settleLimits.commitStallMs
+    if (stalled && !this.#stalled)
+      log.error(
+        { partition, waitedMs: Math.round(waitedMs), state: this.#loop.kind },
+        'no barrier could be committed for long',
+      )
+    this.#stalled = stalled
+    metrics.stalled.set({ partition }, stalled ? 1 : 0)
   }
 
   async #commitDue(): Promise<void> {
@@ -297,6 +321,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
       return
     }
     this.#gate.passed(due.progress)
+    this.#uncommittedSinceMs = due.progress.n < this.#barrierN ? clock.monotonicMs() : null
     metrics.committedPos.set({ partition }, Number(due.progress.pos))
     metrics.held.set({ partition }, this.#gate.held)
   }
@@ -304,7 +329,9 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   #fail(error: unknown): void {
     // What was given up because we are closing is no failure.
     if (this.#signal.aborted) return
-    if (error instanceof ReopenPartition) this.#options.metrics.restarts.inc()
+    const { metrics } = this.#options
+    if (error instanceof ReopenPartition) metrics.restarts.inc()
+    else metrics.errors.inc({ code: codeOf(error) })
     this.#enter({ kind: 'failed', error })
     this.#failure.reject(error)
     this.#end()
@@ -326,4 +353,9 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     metrics.state.set({ partition, state: state.kind }, 1)
     this.#loop = state
   }
+}
+
+const codeOf = (error: unknown): string => {
+  if (error instanceof KafkaFailure) return error.kind
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unexpected'
 }

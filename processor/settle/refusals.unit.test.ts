@@ -4,6 +4,7 @@ import type { BalanceChange, CorrectionBody, EngineOutput } from '../../core/eve
 import { type Amount, amount, type UserId, userId } from '../../core/ids.ts'
 import { history } from '../../core/testing/history.ts'
 import { type TinyCommand, TinyExchange } from '../../core/testing/tiny-exchange.ts'
+import { CqlFailure } from '../../runtime/cql/port.ts'
 import { expectedFacts, SettledWorld, storedFacts, unequalIntervals } from './testing/settled-world.ts'
 import { UserTopic } from './testing/user-topic.ts'
 
@@ -274,4 +275,15 @@ const moveOnce = (last: BalanceChange): EngineOutput => ({
       ref: 0n,
     },
   ],
+})
+
+test('a store that refuses a write stops settle with its code, and nothing is committed past it', async () => {
+  const world = new SettledWorld(topicWithout(lostDeposit().outputs, lostDeposit().lost))
+  world.store.hooks.onWrite = () => {
+    throw new CqlFailure('refused', 'invalid', 'no such table')
+  }
+  const done = world.start()
+  world.kafka.fill(world.topic.records)
+  await expect(done).rejects.toMatchObject({ code: 'store-refused', reason: 'refused' })
+  expect(world.kafka.commits).toEqual([])
 })

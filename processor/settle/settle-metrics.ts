@@ -48,6 +48,12 @@ export const settleMetrics = (registry: Registry) => {
       labelNames: partition,
       registers,
     }),
+    stalled: new Gauge({
+      name: 'settle_settle_commit_stalled',
+      help: '1 when a barrier was read long ago and could not be committed',
+      labelNames: partition,
+      registers,
+    }),
     cells: new Gauge({
       name: 'settle_settle_cached_cells',
       help: 'Cells in the cache',

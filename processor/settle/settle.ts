@@ -1,6 +1,6 @@
 import type { UserRecord } from '../../core/events.ts'
 import type { Clock } from '../../runtime/clock.ts'
-import type { CqlPort } from '../../runtime/cql/port.ts'
+import { CqlFailure, type CqlPort } from '../../runtime/cql/port.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
 import { userNumbering } from '../../runtime/reader/numbering.ts'
@@ -90,6 +90,8 @@ export class Settle implements Service {
     const checking = this.#conservation.run(both)
     try {
       await this.#reader.run(signal)
+    } catch (error) {
+      throw error instanceof CqlFailure ? storeStop(error) : error
     } finally {
       stopping.abort()
       await checking
@@ -108,3 +110,20 @@ export class Settle implements Service {
     }
   }
 }
+
+const storeStop = (error: CqlFailure): Stop =>
+  error.kind === 'refused'
+    ? new Stop({
+        code: 'store-refused',
+        reason: 'refused',
+        message: `${error.message}; nothing was committed past it: look at the store's log, and compare the tables by settle verify`,
+        context: { error: error.code },
+        cause: error,
+      })
+    : new Stop({
+        code: 'store-silent',
+        reason: 'failed',
+        message: `${error.message}; bring the store back and start again: it goes on from the committed offset`,
+        context: { error: error.code },
+        cause: error,
+      })

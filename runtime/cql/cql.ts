@@ -57,7 +57,7 @@ export const openCql = async (options: CqlOptions): Promise<CqlPort> => {
         throw new Stop({
           code: 'store-unreachable',
           reason: 'failed',
-          message: `no node of the store answers at CQL_CONTACT_POINTS=${contactPoints.join(',')} (${String(error)}); start it, or correct the setting`,
+          message: `no node of the store answers at CQL_CONTACT_POINTS=${contactPoints.join(',')} (${errorText(error)}); start it, or correct the setting`,
           cause: error,
         })
       log.warn({ code: verdict.code, contactPoints }, 'the store does not answer; asking again')
@@ -102,7 +102,11 @@ const cannotOpen = (error: unknown, code: string, { contactPoints, keyspace, dat
 
 const errorText = (error: unknown): string => {
   const inner = error instanceof Error && 'innerErrors' in error ? Object.values(error.innerErrors as object) : []
-  return [error, ...inner].map(each => (each instanceof Error ? each.message : String(each))).join('; ')
+  // The driver puts whole stacks into its messages.
+  const texts = [error, ...inner].map(
+    each => (each instanceof Error ? each.message : String(each)).split('\n')[0] ?? '',
+  )
+  return [...new Set(texts)].join('; ')
 }
 
 class Cql implements CqlPort {

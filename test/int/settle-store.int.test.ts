@@ -1,6 +1,7 @@
+import { spawn } from 'node:child_process'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TinyExchange } from '../../core/testing/tiny-exchange.ts'
 import type { UserId } from '../../core/ids.ts'
 import { type Stack, up } from '../../local/stack.ts'
@@ -25,6 +26,7 @@ const log = pino({ level: 'warn' })
 let stack: Stack<'kafka' | 'cassandra'>
 let kafka: KafkaPort
 let cql: CqlPort
+let storeSyncMs: number
 const topic = new UserTopic({ partitions })
 const exchange = new TinyExchange()
 let sent = topic.records.map(() => 0)
@@ -66,6 +68,7 @@ beforeAll(async () => {
     replicationFactor: 1,
   })
   cql = await openStore({ keyspace: names.keyspace })
+  storeSyncMs = (await cql.commitLogSyncMs()) ?? 10_000
 })
 
 afterAll(async () => {
@@ -107,7 +110,7 @@ const settle = (): {
     topic: names.topics.users,
     group: names.groups.settle,
     partitions,
-    storeSyncMs: 10_000,
+    storeSyncMs,
     storeSyncMarginMs: 0,
     commitIntervalMs: 100,
     cacheCells: 1000,
@@ -206,4 +209,46 @@ test('settles what is there, stops, goes on, and the store is what the engine sa
   const trades = new Set(outputs.flatMap(record => record.trades.map(each => each.value.trade)))
   expect(trades.size).toBeGreaterThan(20)
   expect(new Set((await all('SELECT trade_id FROM trades')).map(row => row['trade_id']))).toEqual(trades)
+})
+
+describe('the process', () => {
+  const env = (over: Readonly<Record<string, string>> = {}): Record<string, string> => ({
+    PATH: process.env['PATH'] ?? '',
+    STREAM: stream,
+    PARTITIONS: `${partitions}`,
+    KAFKA_BROKERS: stack.kafka.brokers.join(','),
+    CQL_CONTACT_POINTS: stack.cassandra.contactPoints.map(host => `${host}:${stack.cassandra.port}`).join(','),
+    CQL_DATACENTER: stack.cassandra.localDataCenter,
+    STORE_SYNC_MS: `${storeSyncMs}`,
+    ...over,
+  })
+  const main = (settings: Readonly<Record<string, string>>) => {
+    const child = spawn(process.execPath, ['processor/settle/main.ts'], { env: settings })
+    let text = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    const exit = new Promise<number | null>(resolve => child.once('exit', resolve))
+    return { child, exit, text: () => text }
+  }
+
+  test('settles, and ends with 0 when it is told to', async () => {
+    trade(20, 3)
+    await send()
+    const { child, exit, text } = main(env())
+    await until('all intervals of the third part', lastInterval)
+    child.kill('SIGTERM')
+    expect([await exit, text()]).toEqual([0, expect.stringContaining('stopped')])
+    expect(await storedBalances()).toEqual(engineBalances())
+  })
+
+  test.each([
+    ['unreadable settings', { PARTITIONS: 'x', BATCH_RECORDS: '0' }, 2, /PARTITIONS="x".*\n.*BATCH_RECORDS="0"/],
+    ["a sync period below the store's", { STORE_SYNC_MS: '0' }, 2, /STORE_SYNC_MS=0 .* at least \d+/],
+    ['another P than the keyspace has', { PARTITIONS: '4' }, 3, /made for 3 partitions, PARTITIONS says 4/],
+    ['a keyspace that is not there', { CQL_KEYSPACE: 'nowhere' }, 3, /keyspace nowhere does not exist .*settle init/],
+    ['a group without offsets', { SETTLE_GROUP: `${stream}.other` }, 3, /no committed offset.*settle init/],
+  ])('ends with %s by name', async (_, over, code, message) => {
+    const { exit, text } = main(env(over))
+    expect(await exit).toBe(code)
+    expect(text()).toMatch(message)
+  })
 })
