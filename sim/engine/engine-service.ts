@@ -176,7 +176,8 @@ export class EngineService {
     // A segment is closed after a group: small ones, which tests like, need small groups.
     const maxBytes = Math.min(groupLimits.bytes, this.#parts.settings.segmentBytes)
     let bytes = 0
-    while (group.length < room && bytes < maxBytes && performance.now() < untilMs) {
+    // The first is made however late it is: an empty group means that the flow has ended.
+    while (group.length === 0 || (group.length < room && bytes < maxBytes && performance.now() < untilMs)) {
       const produced = this.#opened.producer.next()
       if (!produced) break
       group.push(produced)

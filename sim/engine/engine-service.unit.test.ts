@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { curveKeyPair } from 'zeromq'
 import type { Session } from '../../core/events.ts'
 import { nextChain, zeroChain } from '../../schemas/chain.ts'
@@ -309,5 +309,16 @@ describe('a finished flow', () => {
     const engine = await startEngine(folder, { ENGINE_USERS: '12', ENGINE_ORDERS: '300' })
     await isDone(engine)
     expect(dumpIn(folder).chain).toBe(drain(testProducer()).at(-1)?.chain.toString('hex'))
+  })
+})
+
+describe('a machine that stalls', () => {
+  it('does not end the flow, though each slice of time is over before it began', async () => {
+    let nowMs = performance.now()
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (nowMs += 1000))
+    onTestFinished(() => clock.mockRestore())
+    const engine = await startEngine(tempFolder(), { ENGINE_ORDERS: '20' })
+    await isDone(engine)
+    expect(engine.reports.findLast(({ kind }) => kind === 'progress')).toMatchObject({ orders: 20 })
   })
 })
