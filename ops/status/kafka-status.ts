@@ -5,8 +5,8 @@ import { fromCommitted } from '../../runtime/reader/progress.ts'
 import { decodeUserRecord } from '../../schemas/codec.ts'
 import { barriersBack, lastOutput } from '../last-places.ts'
 
-export type TopicStatus = { readonly topic: string; readonly partitions: number | null; readonly end: bigint }
-export type GroupStatus = {
+type TopicStatus = { readonly topic: string; readonly partitions: number | null; readonly end: bigint }
+type GroupStatus = {
   readonly group: string
   readonly topic: string
   readonly members: number

@@ -3,7 +3,7 @@ import type { CqlPort } from '../../runtime/cql/port.ts'
 import type { SqlPort } from '../../runtime/starrocks/sql-port.ts'
 
 /** A user whose outputs are refused: from which pos on, and why. */
-export type ParkedUser = {
+type ParkedUser = {
   readonly user: bigint
   readonly pos: bigint
   readonly asset: number

@@ -13,7 +13,7 @@ const firstPos = 1_700_000_000_000_000n
 /** Some seven records to a window. */
 const stepUs = 130_000n
 
-export const reference: ReferenceData = {
+const reference: ReferenceData = {
   assets: [
     { asset: base, name: 'BTC', decimals: 8 },
     { asset: quote, name: 'USDT', decimals: 6 },

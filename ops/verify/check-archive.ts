@@ -23,7 +23,7 @@ import type { RowSink } from './row-sets.ts'
 import type { Tally } from './tally.ts'
 
 /** How far the archive has come in a partition: pos of the last record of its last closed window, and its hash. */
-export type ArchiveProgress = { readonly pos: Pos; readonly hash: string | null }
+type ArchiveProgress = { readonly pos: Pos; readonly hash: string | null }
 
 export type ArchiveCheck = {
   readonly dir: string

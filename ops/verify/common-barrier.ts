@@ -8,7 +8,7 @@ import { Stop } from '../../runtime/stop.ts'
 import { barriersBack, lastOutput } from '../last-places.ts'
 
 /** How far each reader has come, by partition of its topic. */
-export type Readers = Readonly<Record<'settle' | 'load' | 'archive' | 'archiveLog', ReadonlyMap<number, Progress>>>
+type Readers = Readonly<Record<'settle' | 'load' | 'archive' | 'archiveLog', ReadonlyMap<number, Progress>>>
 
 export type CommonBarrier = {
   readonly barrier: Barrier
@@ -28,7 +28,7 @@ type Options = {
  * is none yet.
  * @throws Stop `offset-foreign` when a group's metadata is not its reader's
  */
-export const findCommonBarrier = async (options: Options): Promise<CommonBarrier | null> => {
+const findCommonBarrier = async (options: Options): Promise<CommonBarrier | null> => {
   const readers = await readProgress(options)
   const lastOutput = await lastOutputPos(options)
   const barrier = await highestBarrier(options, readers)

@@ -23,7 +23,7 @@ export const reportText = (stream: string, result: VerifyResult): string => {
   ].join('\n')
 }
 
-export const verdict = (differences: number): string =>
+const verdict = (differences: number): string =>
   differences === 0 ? 'verify: equal' : `verify: ${differences} difference${differences === 1 ? '' : 's'}`
 
 const told = ({ place, table, differences, listed }: TableResult): readonly string[] =>

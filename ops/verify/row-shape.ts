@@ -12,13 +12,13 @@ export type RowShape = {
 export type Row = readonly (string | null)[]
 
 /** `order_id=17 pos=1700000000000000` */
-export const keyOf = ({ columns, key }: RowShape, row: Row): string =>
+const keyOf = ({ columns, key }: RowShape, row: Row): string =>
   columns
     .slice(0, key)
     .map((column, i) => `${column}=${row[i] ?? 'null'}`)
     .join(' ')
 
-export const shownRow = ({ columns, key }: RowShape, row: Row): string =>
+const shownRow = ({ columns, key }: RowShape, row: Row): string =>
   columns
     .slice(key)
     .map((column, i) => `${column}=${shownCell(row[key + i])}`)
@@ -26,7 +26,7 @@ export const shownRow = ({ columns, key }: RowShape, row: Row): string =>
 
 const maxShown = 300
 
-export const shownCell = (cell: string | null | undefined): string => {
+const shownCell = (cell: string | null | undefined): string => {
   const text = cell ?? 'null'
   return text.length <= maxShown ? text : `${text.slice(0, maxShown)}… (${text.length} characters)`
 }
