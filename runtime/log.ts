@@ -12,7 +12,8 @@ export const openLog = (options: { readonly service: string; readonly stream: st
     hooks: {
       logMethod(args, method) {
         const [first, ...rest] = args
-        const shown = typeof first === 'object' && first !== null ? withPlainNumbers(first) : first
+        const isFields = typeof first === 'object' && first !== null && !(first instanceof Error)
+        const shown = isFields ? withPlainNumbers(first) : first
         method.apply(this, [shown, ...rest] as Parameters<typeof method>)
       },
     },

@@ -80,14 +80,14 @@ const serve = async <Shape extends z.ZodRawShape>({
   }
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
   const { service, close } = await definition.start(settings, { log, metrics, clock: systemClock })
-  await using door = await startHttpDoor({
-    host: common.HTTP_HOST,
-    port: common.HTTP_PORT,
-    metrics,
-    health: () => service.health(),
-  })
-  log.info({ http: door.url }, 'started')
   try {
+    await using door = await startHttpDoor({
+      host: common.HTTP_HOST,
+      port: common.HTTP_PORT,
+      metrics,
+      health: () => service.health(),
+    })
+    log.info({ http: door.url }, 'started')
     await service.run(stopping.signal)
     log.info('stopped')
   } finally {
