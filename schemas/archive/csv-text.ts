@@ -26,11 +26,20 @@ const feed = async (
   chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
 ): Promise<void> => {
   try {
-    for await (const chunk of chunks)
-      if (!parser.write(chunk)) await new Promise<void>(resolve => parser.once('drain', resolve).once('close', resolve))
+    for await (const chunk of chunks) if (!parser.write(chunk)) await roomIn(parser)
     parser.end()
   } catch (error) {
     parser.destroy(error as Error)
     throw error
   }
 }
+
+/** Also when the parser was closed: then nobody reads any more. */
+const roomIn = (parser: ReturnType<typeof parse>): Promise<void> =>
+  new Promise(resolve => {
+    const go = (): void => {
+      parser.off('drain', go).off('close', go)
+      resolve()
+    }
+    parser.on('drain', go).on('close', go)
+  })
