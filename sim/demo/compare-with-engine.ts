@@ -61,7 +61,7 @@ const openOrdersOf = async (cql: CqlPort): Promise<ReadonlyMap<string, string>> 
   return found
 }
 
-const text = (row: CqlRow, column: string): string => String(row[column])
+const text = (row: CqlRow, column: string): string => `${row[column] as bigint | number | string}`
 
 function* differencesOf(
   what: string,

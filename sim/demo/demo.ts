@@ -5,13 +5,13 @@ import { showProgress } from '../../local/progress.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { openCql } from '../../runtime/cql/cql.ts'
 import { openKafka } from '../../runtime/kafka/kafka.ts'
-import { namesOf } from '../../runtime/names.ts'
+import { namesOf, type StreamNames } from '../../runtime/names.ts'
 import { openMysql } from '../../runtime/starrocks/mysql.ts'
 import { Pipeline } from '../pipeline/pipeline.ts'
 import { showBars } from './bars.ts'
 import { compareWithEngine } from './compare-with-engine.ts'
 import { demoIntervals } from './intervals.ts'
-import { readEngineDump } from './engine-dump.ts'
+import { type EngineDump, readEngineDump } from './engine-dump.ts'
 import { exampleQueries, tryQuery } from './example-queries.ts'
 import { followRun } from './follow-run.ts'
 import { type DemoSettings, demoSettings } from './settings.ts'
@@ -60,10 +60,16 @@ export const runDemo = async ({
   aborted.promise.catch(() => {})
   signal.addEventListener('abort', () => aborted.reject(new Error('interrupted')), { once: true })
   try {
-    const exitCode = await Promise.race([through({ pipeline, stack, stream, env }), pipeline.failure, aborted.promise])
+    const { exitCode, verdict } = await Promise.race([
+      through({ pipeline, stack, stream, env }),
+      pipeline.failure,
+      aborted.promise,
+    ])
+    const seconds = Math.round((performance.now() - startedMs) / 1000)
     say(
-      `\n${Math.round((performance.now() - startedMs) / 1000)} s in all. Servers and data stay: \`make down\` ends the servers, \`make clean\` removes all.`,
+      `The servers and the data stay: \`make down\` ends the servers, \`make clean\` removes everything. ${seconds} s in all.`,
     )
+    say(verdict)
     return exitCode
   } finally {
     progress.end()
@@ -96,7 +102,7 @@ const through = async ({
   readonly stack: Stack
   readonly stream: string
   readonly env: Environment
-}): Promise<number> => {
+}): Promise<{ readonly exitCode: number; readonly verdict: string }> => {
   const progress = showProgress()
   await step(progress, `Make stream ${stream}`, async () => {
     await pipeline.prepare()
@@ -118,14 +124,38 @@ const through = async ({
   verifying.end()
   const dump = await readEngineDump(pipeline.engine.dumpFile)
   say(`\nWhat went through:\n${await summary({ dump, sql: places.sql, archiveDir: pipeline.archiveDir })}`)
+  const report = verdict.stdout.trimEnd().split('\n')
+  say(`\nWhat settle verify compared:\n${report.slice(0, -1).join('\n')}`)
+  if (verdict.stderr !== '') say(verdict.stderr.trimEnd())
+
   const engine = await compareWithEngine(places.cql, dump)
   for (const line of engine.differences.slice(0, shownDifferences)) say(line)
   say(
     `\nAgainst the engine's own books: ${engine.balances} balances and ${engine.openOrders} open orders, ${engine.differences.length} differences`,
   )
+  await offerQueries({ places, names, dump, pipeline, env })
+  say(`\nLogs and files of this run: ${relative(process.cwd(), join(stack.dataDir, 'demo', stream))}`)
+  return {
+    exitCode: verdict.exitCode !== 0 ? verdict.exitCode : engine.differences.length > 0 ? 1 : 0,
+    verdict: engine.differences.length > 0 ? "the store differs from the engine's own books" : (report.at(-1) ?? ''),
+  }
+}
 
+const offerQueries = async ({
+  places,
+  names,
+  dump,
+  pipeline,
+  env,
+}: {
+  readonly places: Awaited<ReturnType<typeof openPlaces>>
+  readonly names: StreamNames
+  readonly dump: EngineDump
+  readonly pipeline: Pipeline
+  readonly env: Environment
+}): Promise<void> => {
   say('\nTry it yourself:')
-  for (const query of await exampleQueries({
+  const queries = await exampleQueries({
     ...places,
     names,
     dump,
@@ -133,13 +163,8 @@ const through = async ({
     archiveDir: pipeline.archiveDir,
     clone,
     stackFolder: env['SETTLE_DATA'],
-  }))
-    say(`\n# ${query.title}\n${query.command}\n${await tryQuery(query, { clone })}`)
-
-  say(`\n${verdict.stdout.trimEnd()}${verdict.stderr}`)
-  if (verdict.exitCode !== 0) say(`settle verify ended with exit code ${verdict.exitCode}`)
-  say(`(logs and files of this run: ${relative(process.cwd(), join(stack.dataDir, 'demo', stream))})`)
-  return verdict.exitCode !== 0 ? verdict.exitCode : engine.differences.length > 0 ? 1 : 0
+  })
+  for (const query of queries) say(`\n# ${query.title}\n${query.command}\n${await tryQuery(query, { clone })}`)
 }
 
 const step = async <T>(
