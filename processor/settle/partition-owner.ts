@@ -1,20 +1,20 @@
 import type { UserRecord } from '../../core/events.ts'
-import type { Cell } from '../../core/fold.ts'
-import type { Amount, AssetId, Pos, UserId, Version } from '../../core/ids.ts'
+import type { UserId } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
 import { KafkaFailure, type KafkaPort } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Progress } from '../../runtime/reader/progress.ts'
 import { type PartitionWorker, type ReadRecord, ReopenPartition } from '../../runtime/reader/reader.ts'
+import { BarrierCommits } from './barrier-commits.ts'
 import { BatchFold, type BatchRows, type FoldNews, type PartitionState, userOf } from './batch-fold.ts'
 import { CellCache, type Wallet } from './cell-cache.ts'
-import { CommitGate } from './commit-gate.ts'
 import type { Conservation } from './conservation.ts'
 import { settleLimits } from './limits.ts'
 import { LogReread } from './log-reread.ts'
-import { nodeChange, type NodeStates, type NodeWatch } from './node-watch.ts'
+import type { NodeWatch } from './node-watch.ts'
 import { loadParked } from './parked-users.ts'
+import { readWallet } from './read-wallet.ts'
 import { replayUsers } from './replay-users.ts'
 import type { SettleMetrics } from './settle-metrics.ts'
 
@@ -62,7 +62,7 @@ type Batch = { readonly records: readonly ReadRecord<UserRecord>[]; readonly row
 export class PartitionOwner implements PartitionWorker<UserRecord> {
   readonly #options: OwnerOptions
   readonly #cache: CellCache
-  readonly #gate: CommitGate
+  readonly #commits: BarrierCommits
   readonly #state: PartitionState
   readonly #queue: ReadRecord<UserRecord>[] = []
   readonly #failure = Promise.withResolvers<never>()
@@ -74,20 +74,14 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   #loop: OwnerState = { kind: 'opening' }
   #wake = Promise.withResolvers<void>()
   #taken = Promise.withResolvers<void>()
-  #nodes: NodeStates
   #running: Promise<unknown> = Promise.resolve()
-  /** n of the last barrier read, and since when one waits for its commit. */
-  #barrierN = 0n
-  #uncommittedSinceMs: number | null = null
-  #stalled = false
 
-  private constructor(options: OwnerOptions, nodes: NodeStates, parked: PartitionState['parked']) {
+  private constructor(options: OwnerOptions, commits: BarrierCommits, parked: PartitionState['parked']) {
     this.#options = options
     this.#cache = new CellCache({ maxCells: options.cacheCells })
-    this.#gate = new CommitGate({ holdMs: options.holdMs })
+    this.#commits = commits
     const { partition, start } = options
     this.#state = { partition, sums: new Map(), lastBarrier: start.pos, parked }
-    this.#nodes = nodes
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal])
     // A `take` that waits for room would wait for ever: nothing is taken from the queue from here on.
     this.#signal.addEventListener('abort', () => this.#wakeAll(), { once: true })
@@ -96,14 +90,13 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   }
 
   static async open(options: OwnerOptions): Promise<PartitionOwner> {
-    const { watch, clock, cql, partition, partitions, start, metrics } = options
-    // The nodes' lives are noted before the first write: a restart after it will be seen.
-    const nodes = await watch.statesSince(clock.monotonicMs())
+    const { cql, partition, partitions, start, metrics } = options
+    const commits = await BarrierCommits.open(options)
     const parked = await loadParked({ cql, partition, partitions, upTo: start.pos })
     metrics.parked.set({ partition }, parked.size)
-    const owner = new PartitionOwner(options, nodes, parked)
+    const owner = new PartitionOwner(options, commits, parked)
     const fail = (error: unknown): void => owner.#fail(error)
-    owner.#running = Promise.all([owner.#settle().catch(fail), owner.#commitOnTime().catch(fail)])
+    owner.#running = Promise.all([owner.#settle().catch(fail), commits.run(owner.#signal).catch(fail)])
     return owner
   }
 
@@ -116,7 +109,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     return {
       state: this.#loop.kind,
       queued: this.#queue.length,
-      held: this.#gate.held,
+      held: this.#commits.held,
       parked: this.#state.parked.size,
     }
   }
@@ -190,10 +183,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     const rows = fold.rows()
     for (const each of rows.news) this.#tell(each)
     const barrier = rows.barriers.at(-1)
-    if (barrier) {
-      this.#barrierN = barrier.n
-      this.#uncommittedSinceMs ??= this.#options.clock.monotonicMs()
-    }
+    if (barrier) this.#commits.read(barrier.n)
     return { records, rows }
   }
 
@@ -220,6 +210,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
 
   /** Every wallet that the batch needs, each held so that it stays until the batch is acknowledged. */
   async #hold(records: readonly ReadRecord<UserRecord>[]): Promise<ReadonlyMap<UserId, Wallet>> {
+    const { cql } = this.#options
     const users = new Set<UserId>()
     for (const { record } of records) {
       const user = userOf(record)
@@ -227,26 +218,12 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     }
     const held = await Promise.all(
       [...users].map(async user => {
-        const wallet = this.#cache.get(user) ?? this.#cache.load(user, await this.#readWallet(user))
+        const wallet = this.#cache.get(user) ?? this.#cache.load(user, await readWallet(cql, user, this.#giveUp.signal))
         this.#cache.hold(wallet)
         return [user, wallet] as const
       }),
     )
     return new Map(held)
-  }
-
-  async #readWallet(user: UserId): Promise<ReadonlyMap<AssetId, Cell>> {
-    const rows = await this.#options.cql.query(
-      'SELECT asset, bal FROM balances WHERE user_id = ?',
-      [user],
-      this.#signal,
-    )
-    return new Map(
-      rows.map(row => {
-        const [available, frozen, version, pos] = row['bal'] as [Amount, Amount, Version, Pos]
-        return [row['asset'] as AssetId, { available, frozen, version, pos }]
-      }),
-    )
   }
 
   async #write(phase: 'history' | 'cells', groups: readonly (readonly CqlStatement[])[]): Promise<void> {
@@ -262,11 +239,10 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   async #writeCells({ records, rows }: Batch): Promise<void> {
     const { clock, metrics, partition, conservation } = this.#options
     await this.#write('cells', rows.cells)
-    const nowMs = clock.monotonicMs()
     const barriers = new Set<UserRecord>(rows.barriers)
     for (const { record, offset } of records) {
       if (!barriers.has(record)) continue
-      this.#gate.acknowledged({ offset: offset + 1n, n: record.n, pos: record.pos }, nowMs)
+      this.#commits.acknowledged({ offset: offset + 1n, n: record.n, pos: record.pos })
       if (record.kind === 'Barrier') conservation?.add(record)
     }
     for (const wallet of rows.wallets) this.#cache.release(wallet)
@@ -276,54 +252,6 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     metrics.lastPos.set({ partition }, Number(last))
     metrics.lagSeconds.set({ partition }, Number(clock.nowUs() - last) / 1e6)
     metrics.cells.set({ partition }, this.#cache.size)
-    metrics.held.set({ partition }, this.#gate.held)
-  }
-
-  async #commitOnTime(): Promise<void> {
-    const { clock, commitIntervalMs } = this.#options
-    while (!this.#signal.aborted) {
-      await clock.sleep(commitIntervalMs, this.#signal)
-      if (this.#signal.aborted) return
-      await this.#commitDue()
-      this.#watchStall()
-    }
-  }
-
-  #watchStall(): void {
-    const { clock, metrics, log, partition, holdMs } = this.#options
-    const waitedMs = this.#uncommittedSinceMs === null ? 0 : clock.monotonicMs() - this.#uncommittedSinceMs
-    const stalled = waitedMs > holdMs + settleLimits.commitStallMs
-    if (stalled && !this.#stalled)
-      log.error(
-        { partition, waitedMs: Math.round(waitedMs), state: this.#loop.kind },
-        'no barrier could be committed for long',
-      )
-    this.#stalled = stalled
-    metrics.stalled.set({ partition }, stalled ? 1 : 0)
-  }
-
-  async #commitDue(): Promise<void> {
-    const { clock, watch, commit, log, metrics, partition } = this.#options
-    const due = this.#gate.due(clock.monotonicMs())
-    if (!due) return
-    // Asked after the hold was over: a node that lives the same life as before the writes has synced them.
-    const nodes = await watch.statesSince(due.sinceMs)
-    const change = nodeChange(this.#nodes, nodes)
-    if (change !== null) throw new ReopenPartition(`${change} while barriers were not committed: writes may be lost`)
-    this.#nodes = nodes
-    if (this.#signal.aborted) return
-    try {
-      await commit(due.progress)
-    } catch (error) {
-      if (!(error instanceof KafkaFailure) || (error.kind !== 'retriable' && error.kind !== 'unknown')) throw error
-      metrics.errors.inc({ code: `commit-${error.kind}` })
-      log.warn({ err: error, partition }, 'offset not committed; trying again')
-      return
-    }
-    this.#gate.passed(due.progress)
-    this.#uncommittedSinceMs = due.progress.n < this.#barrierN ? clock.monotonicMs() : null
-    metrics.committedPos.set({ partition }, Number(due.progress.pos))
-    metrics.held.set({ partition }, this.#gate.held)
   }
 
   #fail(error: unknown): void {

@@ -287,3 +287,25 @@ test('a store that refuses a write stops settle with its code, and nothing is co
   await expect(done).rejects.toMatchObject({ code: 'store-refused', reason: 'refused' })
   expect(world.kafka.commits).toEqual([])
 })
+
+test('it ends within the drain while the store does not answer and the queue is full, and goes on later', async () => {
+  const exchange = new TinyExchange()
+  const topic = new UserTopic({ partitions })
+  for (const command of deposits(Array.from({ length: 200 }, (_, at) => at % 4))) topic.output(exchange.take(command))
+  topic.barrier()
+  const world = new SettledWorld(topic)
+  let asked = 0
+  world.store.hooks.onWrite = () => {
+    asked++
+    return new Promise(() => {})
+  }
+  void world.start({ batchRecords: 3 })
+  world.kafka.fill(topic.records)
+  await world.until('asked', () => asked > 0)
+  await world.stop()
+  delete world.store.hooks.onWrite
+  void world.start()
+  await world.settled()
+  await world.stop()
+  expect(storedFacts(world.store)).toEqual(expectedFacts(topic))
+})

@@ -100,7 +100,7 @@ export class MemoryStore implements CqlPort {
 
   async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) throw new CqlFailure('aborted', 'aborted', 'aborted')
-    await this.hooks.onWrite?.(statements)
+    await Promise.race([this.hooks.onWrite?.(statements), aborted(signal)])
     for (const statement of statements) this.apply(statement)
   }
 
@@ -173,6 +173,11 @@ export class MemoryStore implements CqlPort {
     return table
   }
 }
+
+const aborted = (signal: AbortSignal | undefined): Promise<never> =>
+  new Promise((_, reject) =>
+    signal?.addEventListener('abort', () => reject(new CqlFailure('aborted', 'aborted', 'aborted')), { once: true }),
+  )
 
 const copyRows = (rows: ReadonlyMap<string, StoredRow>): Map<string, StoredRow> =>
   new Map([...rows].map(([key, row]) => [key, { ...row, columns: new Map(row.columns) }]))
