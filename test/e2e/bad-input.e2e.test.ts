@@ -59,7 +59,7 @@ const runEngine = (settings: Readonly<Record<string, string>>): Promise<EntryRes
   })
 const words = ({ stdout, stderr }: EntryResult): string => `${stdout}${stderr}`
 
-describe('unreadable settings are told all together', () => {
+describe.concurrent('unreadable settings are told all together', () => {
   test.each(serviceNames)('by %s', async name => {
     const result = await runService(name, { STREAM: 'No Name', KAFKA_BROKERS: '', HTTP_PORT: 'eighty' })
     expect(result.exitCode).toBe(2)
@@ -84,7 +84,8 @@ describe('unreadable settings are told all together', () => {
   })
 })
 
-describe('servers that are not there', () => {
+// Each mostly waits.
+describe.concurrent('servers that are not there', () => {
   const nobody = '127.0.0.1:1'
   test.each<[ServiceName, Readonly<Record<string, string>>]>([
     ['bridge', { KAFKA_BROKERS: nobody }],
@@ -108,7 +109,7 @@ describe('servers that are not there', () => {
   })
 })
 
-describe('a port that is in use', () => {
+describe.concurrent('a port that is in use', () => {
   test.each(serviceNames)('HTTP_PORT of %s', async name => {
     const result = await runService(name, { HTTP_PORT: `${busyPort}` })
     expect(words(result)).toContain(`HTTP_PORT=${busyPort}: can't listen`)
