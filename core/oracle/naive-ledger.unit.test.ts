@@ -221,10 +221,15 @@ describe('what it reports', () => {
         // The last change of an account, when it moves nothing in or out, is missed by nobody in the log.
         const silent = lost.deltaAvailable + lost.deltaFrozen === 0n || ['Deposit', 'Withdrawal'].includes(lost.reason)
         fc.pre(name !== 'changes' || later || !silent)
-        // Nor is an order's only or last word, when no trade speaks of it.
+        // Nor is an order's only or last word, when no trade speaks of it, nor its first when the next, a reduction, is
+        // as good a first word.
         const traded = new Set(all[place]?.trades.flatMap(each => [each.buyOrder, each.sellOrder]))
         const words = all.flatMap(output => output.orders).filter(each => each.order === lost.order)
-        fc.pre(name !== 'orders' || traded.has(lost.order) || (words[0] === lost && words.length > 1))
+        fc.pre(
+          name !== 'orders' ||
+            traded.has(lost.order) ||
+            (words[0] === lost && words.length > 1 && words[1]?.state !== 'New'),
+        )
         const broken = all.map((output, i) =>
           i === place ? { ...output, [name]: output[name].filter((_, j) => j !== index) } : output,
         )
