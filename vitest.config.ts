@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config'
 import { testStackFolder } from './test/pipeline/test-stack.ts'
 
 // A test file is named after its cost: .unit needs nothing, .int needs real servers, .e2e the whole pipeline.
+const setupFiles = ['test/seed/seed.ts']
 const exclude = ['node_modules/**', '.data/**']
 const { folder, owner } = testStackFolder()
 const stack = {
@@ -13,10 +14,11 @@ const stack = {
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['**/*.unit.test.ts'], exclude, testTimeout: 30_000 } },
+      { test: { name: 'unit', include: ['**/*.unit.test.ts'], exclude, setupFiles, testTimeout: 60_000 } },
       {
         test: {
           name: 'int',
+          setupFiles,
           include: ['**/*.int.test.ts'],
           exclude,
           testTimeout: 120_000,
@@ -28,6 +30,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          setupFiles,
           include: ['**/*.e2e.test.ts'],
           exclude,
           testTimeout: 600_000,
