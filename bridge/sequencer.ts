@@ -4,7 +4,7 @@ import type { EngineFrame } from '../schemas/frames.ts'
 
 type Out = Extract<EngineFrame, { kind: 'OUT' }>
 
-export type DropReason = 'seen' | 'lower-epoch' | 'foreign-session' | 'not-yet' | 'buffer-full'
+type DropReason = 'seen' | 'lower-epoch' | 'foreign-session' | 'not-yet' | 'buffer-full'
 
 /** What the shell does with a frame. */
 export type Effect =
@@ -16,7 +16,7 @@ export type Effect =
   /** The contract is broken: nothing more may be taken. */
   | { readonly kind: 'stop'; readonly code: StopCode; readonly message: string }
 
-export type StopCode = 'broken-chain' | 'trimmed' | 'engine-lost-outputs'
+type StopCode = 'broken-chain' | 'trimmed' | 'engine-lost-outputs'
 
 export type SequencerLimits = {
   /** Outputs ahead of their turn that are kept. */

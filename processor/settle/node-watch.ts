@@ -2,7 +2,7 @@ import type { CqlPort } from '../../runtime/cql/port.ts'
 import type { Clock } from '../../runtime/clock.ts'
 
 /** A node of the store as last seen: its start generation (null: never told), and whether it answered this time. */
-export type NodeState = { readonly generation: number | null; readonly answered: boolean }
+type NodeState = { readonly generation: number | null; readonly answered: boolean }
 export type NodeStates = ReadonlyMap<string, NodeState>
 
 /**

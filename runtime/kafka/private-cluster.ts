@@ -46,7 +46,7 @@ export type ClusterBroker = {
 
 export type FetchedPartition = { readonly partition: number; readonly lastStableOffset: string }
 
-export type FetchedMessage = {
+type FetchedMessage = {
   readonly offset: string
   readonly key: Buffer | null
   readonly value: Buffer | null
