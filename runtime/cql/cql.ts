@@ -113,6 +113,9 @@ class Cql implements CqlPort {
   readonly #client: Client
   readonly #options: CqlOptions
   readonly #inFlight: InFlight
+  #toldMs = Number.NEGATIVE_INFINITY
+  /** Requests that failed since the last line about it. */
+  #untold = 0
 
   constructor(client: Client, options: CqlOptions) {
     this.#client = client
@@ -197,39 +200,38 @@ class Cql implements CqlPort {
   }
 
   async commitLogSyncMs(): Promise<number | null> {
-    const cql = 'SELECT name, value FROM system_views.settings WHERE name IN (?, ?)'
-    const names = ['commitlog_sync', 'commitlog_sync_period']
+    const setting = async (name: string): Promise<string> =>
+      ((await this.query('SELECT value FROM system_views.settings WHERE name = ?', [name]))[0]?.['value'] ??
+        '') as string
     try {
-      const { rows } = await this.#client
-        .execute(cql, [names], { prepare: true })
-        .catch(() => this.#settingsOneByOne(names))
-      const value = (name: string): string | undefined =>
-        rows.find(row => row['name'] === name)?.['value'] as string | undefined
-      if (value('commitlog_sync') === 'batch' || value('commitlog_sync') === 'group') return 0
-      const period = /^(\d+)\s*(ms|s)?$/.exec(value('commitlog_sync_period') ?? '')
-      return period ? Number(period[1]) * (period[2] === 's' ? 1000 : 1) : null
-    } catch {
-      // ScyllaDB has no such table; it does not tell.
-      return null
+      // Only periodic acknowledges a write before it is on the disk.
+      if ((await setting('commitlog_sync')) !== 'periodic') return 0
+      const period = /^(\d+)ms$/.exec(await setting('commitlog_sync_period'))
+      return period ? Number(period[1]) : null
+    } catch (error) {
+      // ScyllaDB has no such table: it does not tell.
+      if (error instanceof CqlFailure && error.kind === 'refused') return null
+      throw error
     }
-  }
-
-  async #settingsOneByOne(names: readonly string[]): Promise<{ readonly rows: types.Row[] }> {
-    const rows: types.Row[] = []
-    for (const name of names)
-      rows.push(
-        ...(await this.#client.execute('SELECT name, value FROM system_views.settings WHERE name = ?', [name])).rows,
-      )
-    return { rows }
   }
 
   async close(): Promise<void> {
     await this.#client.shutdown()
   }
 
+  /** An outage fails every request under way again and again: one line a second tells of all of them. */
+  #tellRetry(fields: { readonly code: string; readonly triedMs: number; readonly statement: string }): void {
+    this.#untold++
+    const nowMs = this.#options.clock.monotonicMs()
+    if (nowMs - this.#toldMs < cqlLimits.tellEveryMs) return
+    this.#options.log.warn({ ...fields, failed: this.#untold }, 'the store did not acknowledge; sending again')
+    this.#toldMs = nowMs
+    this.#untold = 0
+  }
+
   /** One request within the in-flight bound, made again until it succeeds, is refused, or lasts too long. */
   async #until<T>(signal: AbortSignal | undefined, what: string, request: () => Promise<T>): Promise<T> {
-    const { clock, log, onRetry, tryForMs = cqlLimits.tryForMs } = this.#options
+    const { clock, onRetry, tryForMs = cqlLimits.tryForMs } = this.#options
     const start = clock.monotonicMs()
     let waitMs: number = cqlLimits.firstRetryMs
     for (;;) {
@@ -249,7 +251,7 @@ class Cql implements CqlPort {
             cause: error,
           })
         onRetry?.(code)
-        log.warn({ code, triedMs, statement: what }, 'the store did not acknowledge; sending again')
+        this.#tellRetry({ code, triedMs, statement: what })
         await clock.sleep(waitMs, signal)
         waitMs = Math.min(waitMs * 2, cqlLimits.lastRetryMs)
       }

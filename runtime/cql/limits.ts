@@ -17,4 +17,6 @@ export const cqlLimits = {
   generationTimeoutMs: 2_000,
   generationAttempts: 3,
   pageRows: 1_000,
+  /** Between two lines of log about requests that are sent again. */
+  tellEveryMs: 1_000,
 } as const
