@@ -2,9 +2,8 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Bridge } from '../../bridge/bridge.ts'
-import type { EngineLink } from '../../bridge/engine-link.ts'
+import { MemoryEngine } from '../../bridge/testing/memory-engine.ts'
 import type { LogRecord, UserRecord } from '../../core/events.ts'
-import { assetId, userId } from '../../core/ids.ts'
 import { up } from '../../local/stack.ts'
 import { Repartition } from '../../processor/repartition/repartition.ts'
 import { Repartitioner, emptyState } from '../../processor/repartition/repartitioner.ts'
@@ -13,15 +12,7 @@ import { openKafka } from '../../runtime/kafka/kafka.ts'
 import type { KafkaPort, KafkaRecord } from '../../runtime/kafka/port.ts'
 import { namesOf, type StreamNames } from '../../runtime/names.ts'
 import type { Service } from '../../runtime/service.ts'
-import { nextChain, zeroChain } from '../../schemas/chain.ts'
-import {
-  decodeLogRecord,
-  decodeUserRecord,
-  encodeEngineOutput,
-  encodeUserRecord,
-  payloadOf,
-} from '../../schemas/codec.ts'
-import { type EngineFrame, encodeEngineFrame } from '../../schemas/frames.ts'
+import { decodeLogRecord, decodeUserRecord, encodeUserRecord, payloadOf } from '../../schemas/codec.ts'
 
 const partitions = 3
 const stem = `front_${process.pid}_${Date.now().toString(36)}`
@@ -46,109 +37,6 @@ const newStream = async (): Promise<StreamNames> => {
   ]
   await kafka.admin.createTopics(specs.map(spec => ({ ...spec, replicationFactor: 1, config })))
   return names
-}
-
-type Out = Extract<EngineFrame, { kind: 'OUT' }>
-
-/** Deposits of many users, as an engine would number and chain them. */
-const outputs = (count: number): readonly Out[] => {
-  let chain = zeroChain
-  const versions = new Map<bigint, bigint>()
-  return Array.from({ length: count }, (_, i) => {
-    const user = userId(BigInt(i % 37))
-    const version = (versions.get(user) ?? 0n) + 1n
-    versions.set(user, version)
-    const change = {
-      user,
-      asset: assetId(1),
-      deltaAvailable: 5n,
-      deltaFrozen: 0n,
-      available: 5n * version,
-      frozen: 0n,
-      version,
-      reason: 'Deposit',
-      ref: BigInt(i),
-    }
-    const reference =
-      i === 0 ? { assets: [{ asset: assetId(1), name: 'BTC', decimals: 8 }], symbols: [], house: userId(99n) } : null
-    const output = { time: BigInt(i), reference, orders: [], trades: [], changes: i === 0 ? [] : [change] }
-    const payload = encodeEngineOutput(output as unknown as Parameters<typeof encodeEngineOutput>[0])
-    chain = nextChain(chain, payload)
-    return { kind: 'OUT', at: { epoch: 1n, random: 7n, seq: BigInt(i + 1), chain }, payload }
-  })
-}
-
-/** An engine in memory: lossy live frames as they are published, replay from its journal. */
-class MemoryEngine {
-  readonly journal: readonly Out[]
-  published = 0
-  readonly acked: bigint[] = []
-  readonly #links = new Set<MemoryLink>()
-
-  constructor(count: number) {
-    this.journal = outputs(count)
-  }
-
-  readonly open = (): Promise<EngineLink> => {
-    const link = new MemoryLink(this, () => this.#links.delete(link))
-    this.#links.add(link)
-    return Promise.resolve(link)
-  }
-
-  publish(count: number): void {
-    for (let i = 0; i < count && this.published < this.journal.length; i++) {
-      const frame = this.journal[this.published++] as Out
-      if (this.published % 7 !== 3) for (const link of this.#links) link.deliver('live', frame)
-    }
-    const at = this.journal[this.published - 1]?.at
-    if (at) for (const link of this.#links) link.deliver('live', { kind: 'HBT', at, clockUs: 0n })
-  }
-}
-
-class MemoryLink implements EngineLink {
-  readonly #engine: MemoryEngine
-  readonly #queues = { live: [] as EngineFrame[], replay: [] as EngineFrame[] }
-  readonly #waiting = new Map<'live' | 'replay', (frames: readonly Buffer[] | undefined) => void>()
-  readonly #onClose: () => void
-  #closed = false
-
-  constructor(engine: MemoryEngine, onClose: () => void) {
-    this.#engine = engine
-    this.#onClose = onClose
-  }
-
-  deliver(source: 'live' | 'replay', frame: EngineFrame): void {
-    const wake = this.#waiting.get(source)
-    this.#waiting.delete(source)
-    if (wake) wake(encodeEngineFrame(frame))
-    else this.#queues[source].push(frame)
-  }
-
-  receive(source: 'live' | 'replay'): Promise<readonly Buffer[] | undefined> {
-    const frame = this.#queues[source].shift()
-    if (this.#closed || frame) return Promise.resolve(frame && encodeEngineFrame(frame))
-    return new Promise(resolve => this.#waiting.set(source, resolve))
-  }
-
-  send(frame: Parameters<EngineLink['send']>[0]): Promise<void> {
-    if (frame.kind === 'ACK') this.#engine.acked.push(frame.seq)
-    else this.#replay(frame.from, frame.to)
-    return Promise.resolve()
-  }
-
-  #replay(from: bigint, to: bigint): void {
-    const sent = this.#engine.journal.slice(0, this.#engine.published)
-    for (const frame of sent) if (frame.at.seq >= from && frame.at.seq <= to) this.deliver('replay', frame)
-    const at = sent.at(-1)?.at
-    if (at) this.deliver('replay', { kind: 'END', at, over: false, next: null })
-  }
-
-  close(): void {
-    this.#closed = true
-    this.#onClose()
-    for (const wake of this.#waiting.values()) wake(undefined)
-    this.#waiting.clear()
-  }
 }
 
 const readAll = async (topic: string, partition: number): Promise<KafkaRecord[]> => {
