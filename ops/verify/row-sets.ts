@@ -61,11 +61,15 @@ export class RowDigests implements RowSink {
   }
 }
 
+const scratch = new Uint8Array(4 * wordsPerBucket)
+const digestWords = new Uint32Array(scratch.buffer)
+
+/** Word by word, each modulo 2^32: the order of the rows does not matter, and what is added can be taken off. */
 const addRow = (words: Uint32Array, shape: RowShape, row: Row, sign: 1 | -1): void => {
-  const digest = hash('sha256', JSON.stringify(row), 'buffer')
+  scratch.set(hash('sha256', JSON.stringify(row), 'buffer'))
   const start = bucketOf(shape, row) * wordsPerBucket
   for (let i = 0; i < wordsPerBucket; i++)
-    words[start + i] = (words[start + i] as number) + sign * digest.readUInt32LE(4 * i)
+    words[start + i] = (words[start + i] as number) + sign * (digestWords[i] as number)
 }
 
 /** FNV-1a of the key. */
