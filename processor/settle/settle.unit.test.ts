@@ -126,6 +126,26 @@ describe('whatever the engine did', () => {
     )
   })
 
+  test('stops while records wait for room and the store is slow', async () => {
+    const histories = fc.sample(history, { seed: 3, numRuns: 40 })
+    const longest = histories.reduce((a, b) => (a.length > b.length ? a : b))
+    const world = new SettledWorld(topicOf(longest, 3))
+    const slow = Promise.withResolvers<void>()
+    let writes = 0
+    world.store.hooks.onWrite = () => {
+      writes++
+      return slow.promise
+    }
+    world.kafka.fill(world.topic.records)
+    // One batch is under way, two wait, and the rest of what was fetched finds no room.
+    const done = world.start({ batchRecords: 1 })
+    await world.until('every partition writes', () => writes >= partitions)
+    const stopped = world.stop()
+    slow.resolve()
+    await stopped
+    await expect(done).resolves.toBeUndefined()
+  })
+
   test('stopped and started in the middle, it goes on', async () => {
     const stops = fc.array(fc.nat({ max: 200 }), { minLength: 1, maxLength: 4 })
     await fc.assert(
