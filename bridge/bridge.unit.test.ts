@@ -73,14 +73,14 @@ class World {
       return engine.acked.at(-1) === BigInt(engine.journal.length)
     })
   }
+}
 
-  /** The log is the engine's journal: each output once, in order, each at a higher pos, none lost. */
-  check(): void {
-    const payloads = this.values.filter(value => 'output' in decodeLogRecord(value)).map(payloadOf)
-    expect(payloads).toEqual(this.engine.journal.map(({ payload }) => payload))
-    const positions = this.records.map(({ pos }) => pos)
-    for (const [i, pos] of positions.entries()) if (i > 0) expect(pos).toBeGreaterThan(positions[i - 1] as bigint)
-  }
+/** The log is the engine's journal: each output once, in order, each at a higher pos, none lost. */
+const check = ({ values, records, engine }: World): void => {
+  const payloads = values.filter(value => 'output' in decodeLogRecord(value)).map(payloadOf)
+  expect(payloads).toEqual(engine.journal.map(({ payload }) => payload))
+  const positions = records.map(({ pos }) => pos)
+  for (const [i, pos] of positions.entries()) if (i > 0) expect(pos).toBeGreaterThan(positions[i - 1] as bigint)
 }
 
 let world: World
@@ -95,7 +95,7 @@ describe('a bridge', () => {
     expect(bridge.health()).toMatchObject({ ok: true, state: 'leading', epoch: 1n, seq: 40n })
     await stop()
     expect(bridge.health()).toMatchObject({ ok: false, state: 'stopped' })
-    world.check()
+    check(world)
     expect(world.records.slice(0, 3).map(({ kind }) => kind)).toEqual(['Session', 'Reference', 'Output'])
     expect(world.records.at(-1)?.at).toEqual(world.engine.journal.at(-1)?.at)
   })
@@ -131,7 +131,7 @@ describe('a bridge', () => {
     const second = world.bridge()
     await eventually('it is acknowledged', () => world.engine.acked.at(-1) === 40n)
     await second.stop()
-    world.check()
+    check(world)
   })
 
   test('writes a Tick when nothing else comes, that carries where the log stands', async () => {
@@ -145,7 +145,7 @@ describe('a bridge', () => {
     for (const { at } of ticks) expect(at).toEqual(world.engine.journal.at(-1)?.at)
     const steps = ticks.slice(1).map(({ pos }, i) => pos - (ticks[i]?.pos ?? 0n))
     for (const step of steps) expect(step).toBeGreaterThanOrEqual(1_000_000n)
-    world.check()
+    check(world)
   })
 
   test('stamps above the last pos though the clock went back', async () => {
@@ -163,7 +163,7 @@ describe('a bridge', () => {
     const second = world.bridge({}, behind)
     await world.publishAll()
     await second.stop()
-    world.check()
+    check(world)
     expect(world.records.at(-1)?.pos).toBe(last + 20n)
   })
 })
@@ -179,7 +179,7 @@ describe('a commit whose end is not known', () => {
     const { stop } = world.bridge()
     await world.publishAll()
     await stop()
-    world.check()
+    check(world)
     expect(commits).toBeGreaterThan(4)
   })
 })
@@ -200,7 +200,7 @@ describe('of two bridges', () => {
     await world.publishAll()
     await eventually('one stands by', () => one.bridge.health()['state'] === 'standby')
     await Promise.all([one.stop(), two.stop()])
-    world.check()
+    check(world)
   })
 })
 
@@ -251,7 +251,7 @@ test('whatever the network does, whoever is cut off, stopped and started: the lo
         for (const { kafka } of bridges) kafka.thaw()
         await publishing
         await Promise.all(bridges.map(bridge => bridge.stop()))
-        world.check()
+        check(world)
       },
     ),
     { numRuns: 60 },

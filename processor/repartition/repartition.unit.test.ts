@@ -118,22 +118,21 @@ class World {
   done(): Promise<void> {
     return eventually('everything is behind a barrier', () => this.isDone)
   }
+}
 
-  /** `user.outputs` is the log folded anew, with a barrier wherever one was found. */
-  check(admitted: ReadonlySet<bigint> = new Set()): void {
-    const found = this.users
-    const barriers = new Set(found[0]?.filter(({ kind }) => kind === 'Barrier').map(({ src }) => src))
-    const repartitioner = new Repartitioner(emptyState(partitions))
-    const expected: UserRecord[][] = Array.from({ length: partitions }, () => [])
-    const partition = this.broker.log(logTopic, 0)
-    for (const { offset: src, value } of partition.tail(1_000_000, partition.high)) {
-      const record = decodeLogRecord(value)
-      if (!admitted.has(record.pos)) expect(repartitioner.refusal(record)).toBeNull()
-      const placed = [...repartitioner.take(src, record), ...(barriers.has(src) ? repartitioner.barrier() : [])]
-      for (const each of placed) expected[each.partition]?.push(decodeUserRecord(encodeUserRecord(each.record)))
-    }
-    expect(found).toEqual(expected)
+/** `user.outputs` is the log folded anew, with a barrier wherever one was found. */
+const check = ({ users: found, broker }: World, admitted: ReadonlySet<bigint> = new Set()): void => {
+  const barriers = new Set(found[0]?.filter(({ kind }) => kind === 'Barrier').map(({ src }) => src))
+  const repartitioner = new Repartitioner(emptyState(partitions))
+  const expected: UserRecord[][] = Array.from({ length: partitions }, () => [])
+  const partition = broker.log(logTopic, 0)
+  for (const { offset: src, value } of partition.tail(1_000_000, partition.high)) {
+    const record = decodeLogRecord(value)
+    if (!admitted.has(record.pos)) expect(repartitioner.refusal(record)).toBeNull()
+    const placed = [...repartitioner.take(src, record), ...(barriers.has(src) ? repartitioner.barrier() : [])]
+    for (const each of placed) expected[each.partition]?.push(decodeUserRecord(encodeUserRecord(each.record)))
   }
+  expect(found).toEqual(expected)
 }
 
 const worldOf = (outputs: readonly EngineOutput[], broker: Partial<MemoryBrokerOptions> = {}): World => {
@@ -152,7 +151,7 @@ test('everything in the log becomes user outputs, numbered densely, with barrier
       await world.done()
       expect(service.health()).toMatchObject({ ok: true, state: 'leading' })
       await stop()
-      world.check()
+      check(world)
     }),
     { numRuns: 15 },
   )
@@ -209,7 +208,7 @@ test('whatever the network does, whoever is cut off, stopped and started, with o
         for (const output of left) world.output(output)
         await world.done()
         await Promise.all(running.map(one => one.stop()))
-        world.check()
+        check(world)
       },
     ),
     { numRuns: 20 },
@@ -249,7 +248,7 @@ describe('a start', () => {
       world.output(someHistory()[0] as EngineOutput)
       await world.done()
       await second.stop()
-      world.check()
+      check(world)
       return fetches
     }
     const [hinted, forgotten] = [await reads(false), await reads(true)]
@@ -270,7 +269,7 @@ describe('a start', () => {
     await world.done()
     await second.stop()
     expect(withoutBarriers()).toEqual(before)
-    world.check()
+    check(world)
   })
 
   test.each([
@@ -350,6 +349,6 @@ describe('an output that fails its checks', () => {
     const second = world.repartition()
     await world.done()
     await second.stop()
-    world.check(new Set([pos]))
+    check(world, new Set([pos]))
   })
 })
