@@ -1,12 +1,7 @@
 import { join, relative, resolve } from 'node:path'
-import { pino } from 'pino'
 import { serviceEnvironment, type Stack, up } from '../../local/stack.ts'
 import { showProgress } from '../../local/progress.ts'
-import { systemClock } from '../../runtime/clock.ts'
-import { openCql } from '../../runtime/cql/cql.ts'
-import { openKafka } from '../../runtime/kafka/kafka.ts'
 import { namesOf, type StreamNames } from '../../runtime/names.ts'
-import { openMysql } from '../../runtime/starrocks/mysql.ts'
 import { Pipeline } from '../pipeline/pipeline.ts'
 import { showBars } from './bars.ts'
 import { compareWithEngine } from './compare-with-engine.ts'
@@ -15,6 +10,8 @@ import { type EngineDump, readEngineDump } from './engine-dump.ts'
 import { exampleQueries, tryQuery } from './example-queries.ts'
 import { followRun } from './follow-run.ts'
 import { type DemoSettings, demoSettings } from './settings.ts'
+import { openPlaces, type Places } from './places.ts'
+import { shownSteps } from './shown-steps.ts'
 import { summary } from './summary.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -43,8 +40,7 @@ export const runDemo = async ({
   const startedMs = performance.now()
   const settings = demoSettings(env)
   say(titleOf(settings))
-  const progress = showProgress()
-  const stack = await up({ env, progress })
+  const stack = await up({ env, progress: showProgress() })
   signal.throwIfAborted()
   // A stream of its own for each run: nothing of an earlier one stands beside it.
   const stream = `demo_${settings.seed}_${Date.now().toString(36)}`.slice(0, 31)
@@ -72,7 +68,6 @@ export const runDemo = async ({
     say(verdict)
     return exitCode
   } finally {
-    progress.end()
     await pipeline.stopAll()
   }
 }
@@ -103,25 +98,26 @@ const through = async ({
   readonly stream: string
   readonly env: Environment
 }): Promise<{ readonly exitCode: number; readonly verdict: string }> => {
-  const progress = showProgress()
-  await step(progress, `Make stream ${stream}`, async () => {
-    await pipeline.prepare()
-    await pipeline.init()
+  await shownSteps(async step => {
+    await step(`Make stream ${stream}`, async () => {
+      await pipeline.prepare()
+      await pipeline.init()
+    })
+    await step('Start engine and services', () => pipeline.startAll())
   })
-  await step(progress, 'Start engine and services', () => pipeline.startAll())
-  progress.end()
 
   const names = namesOf(stream)
-  await using places = await openPlaces(stack, names.keyspace)
+  await using places = await openPlaces(stack, names)
   say('\nThe run:')
   await followRun({ pipeline, kafka: places.kafka, names, bars: showBars() })
 
-  const verifying = showProgress()
-  const verdict = await step(verifying, 'settle verify', () =>
-    pipeline.settle(['verify', '--wait-ms', `${verifyWaitMs}`], { withinMs: verifyMs }),
-  )
-  await step(verifying, 'Stop engine and services', () => pipeline.stopAll())
-  verifying.end()
+  const verdict = await shownSteps(async step => {
+    const said = await step('settle verify', () =>
+      pipeline.settle(['verify', '--wait-ms', `${verifyWaitMs}`], { withinMs: verifyMs }),
+    )
+    await step('Stop engine and services', () => pipeline.stopAll())
+    return said
+  })
   const dump = await readEngineDump(pipeline.engine.dumpFile)
   say(`\nWhat went through:\n${await summary({ dump, sql: places.sql, archiveDir: pipeline.archiveDir })}`)
   const report = verdict.stdout.trimEnd().split('\n')
@@ -148,7 +144,7 @@ const offerQueries = async ({
   pipeline,
   env,
 }: {
-  readonly places: Awaited<ReturnType<typeof openPlaces>>
+  readonly places: Places
   readonly names: StreamNames
   readonly dump: EngineDump
   readonly pipeline: Pipeline
@@ -165,52 +161,4 @@ const offerQueries = async ({
     stackFolder: env['SETTLE_DATA'],
   })
   for (const query of queries) say(`\n# ${query.title}\n${query.command}\n${await tryQuery(query, { clone })}`)
-}
-
-const step = async <T>(
-  progress: ReturnType<typeof showProgress>,
-  title: string,
-  work: () => Promise<T>,
-): Promise<T> => {
-  const shown = progress.step(title)
-  const startedMs = performance.now()
-  try {
-    const result = await work()
-    shown.done(`${((performance.now() - startedMs) / 1000).toFixed(1)} s`)
-    return result
-  } catch (error) {
-    shown.failed()
-    throw error
-  }
-}
-
-const openPlaces = async ({ kafka, cassandra, starrocks }: Stack, keyspace: string) => {
-  const log = pino({ level: 'silent' })
-  const bus = openKafka({
-    brokers: kafka.brokers,
-    clientId: 'demo',
-    log,
-    sessionTimeoutMs: 6000,
-    heartbeatIntervalMs: 500,
-  })
-  const cql = await openCql({
-    contactPoints: cassandra.contactPoints.map(host => `${host}:${cassandra.port}`),
-    datacenter: cassandra.localDataCenter,
-    keyspace,
-    username: '',
-    password: '',
-    inFlight: 8,
-    log,
-    clock: systemClock,
-  })
-  const { mysqlHost, mysqlPort, user, password } = starrocks
-  const sql = openMysql({ address: `${mysqlHost}:${mysqlPort}`, user, password, database: keyspace })
-  return {
-    kafka: bus,
-    cql,
-    sql,
-    [Symbol.asyncDispose]: async () => {
-      await Promise.all([bus.close(), cql.close(), sql.close()])
-    },
-  }
 }

@@ -101,7 +101,8 @@ const stagesOf = (counts: Counts, target: number | null): readonly Stage[] => {
   return [
     { name: 'orders', value: counts.orders, total: counts.ordersTotal },
     { name: 'engine.outputs', value: Math.min(counts.logged, counts.engineOutputs), total: counts.engineOutputs },
-    { name: 'user.outputs', value: counts.logTaken, total: counts.logEnd },
+    // The log's last offset is a transaction's end, which nobody takes.
+    { name: 'user.outputs', value: target === null ? counts.logTaken : counts.logEnd, total: counts.logEnd },
     { name: 'settled', value: upTo(counts.settled), total: records },
     { name: 'loaded', value: upTo(counts.loaded), total: records },
     { name: 'archived', value: upTo(counts.archived), total: records },
