@@ -13,7 +13,8 @@ import { decodeUserRecord, encodeUserRecord } from '../../schemas/codec.ts'
 import type { Pipeline } from '../../sim/pipeline/pipeline.ts'
 import { newPipeline, newStream, openStore, runToTheEnd } from '../pipeline/run-to-the-end.ts'
 
-const engine = { ENGINE_SEED: '11', ENGINE_USERS: '30', ENGINE_ORDERS: '800' }
+/** The rate makes the flow last while it is verified the first time. */
+const engine = { ENGINE_SEED: '11', ENGINE_USERS: '30', ENGINE_ORDERS: '800', ENGINE_RATE: '60' }
 const verifyMs = 120_000
 
 let stack: Stack
@@ -22,12 +23,23 @@ let names: StreamNames
 let cql: CqlPort
 let sql: SqlPort
 let kafka: KafkaPort
+/** What verify said while the services ran. */
+let beside: string
 
 beforeAll(async () => {
   stack = await up()
   const stream = newStream('corrupt')
   names = namesOf(stream)
-  await runToTheEnd(stack, { stream, engine })
+  await runToTheEnd(stack, {
+    stream,
+    engine,
+    meanwhile: async running => {
+      const { stdout, stderr } = await running.settle(['verify', '--wait-ms', `${verifyMs}`], {
+        withinMs: 2 * verifyMs,
+      })
+      beside = `${stdout}${stderr}`
+    },
+  })
   pipeline = await newPipeline(stack, { stream, engine })
   cql = await openStore(stack, stream)
   const { mysqlHost, mysqlPort, user, password } = stack.starrocks
@@ -62,6 +74,10 @@ const expectEqual = async (): Promise<void> => {
   expect(stdout).toMatch(/^verify: equal$/m)
   expect(exitCode).toBe(0)
 }
+
+test('nobody is blamed while everything runs', () => {
+  expect(beside).toMatch(/^verify: equal$/m)
+})
 
 test('a balance cell of the store', async () => {
   const [row = {}] = await cql.query('SELECT user_id, asset, bal FROM balances LIMIT 1')
