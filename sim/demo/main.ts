@@ -16,7 +16,10 @@ try {
   process.exitCode = await runDemo({ env: process.env, signal: stopping.signal })
 } catch (error) {
   const isExpected = error instanceof SetupError || error instanceof PipelineError
-  if (error instanceof DemoSettingsError) {
+  if (stopping.signal.aborted) {
+    process.stderr.write('demo: interrupted; the servers that it started stay up until `make down`\n')
+    process.exitCode = 130
+  } else if (error instanceof DemoSettingsError) {
     process.stderr.write(`${error.message}\n`)
     process.exitCode = 2
   } else {
