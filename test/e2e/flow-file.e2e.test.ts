@@ -9,6 +9,8 @@ import { lobsterSample } from '../../sim/engine/flow/lobster-sample.ts'
 const run = promisify(execFile)
 const clone = resolve(import.meta.dirname, '../..')
 const demoMs = 400_000
+/** The packages are here, since this runs; make must not exchange them under the tests. */
+const asInstalled = ['-o', 'node_modules/.package-lock.json']
 
 let folder: string
 beforeAll(() => {
@@ -20,7 +22,7 @@ test('make demo replays a recorded market and tries its own queries', async () =
   const file = join(folder, 'ACME_2026-01-05_message.csv')
   const lines = [...lobsterSample({ seed: 11n, messages: 4000 })]
   writeFileSync(file, `${lines.join('\n')}\n`)
-  const { stdout } = await run('make', ['demo', `FLOW=${file}`, 'USERS=40'], {
+  const { stdout } = await run('make', [...asInstalled, 'demo', `FLOW=${file}`, 'USERS=40'], {
     cwd: clone,
     timeout: demoMs,
     maxBuffer: 64 * 1024 * 1024,
