@@ -64,6 +64,12 @@ class World {
     return this.values.map(decodeLogRecord)
   }
 
+  /** What is durable is visible once its markers have landed. */
+  visible(): Promise<void> {
+    const partition = this.broker.log(names.topics.log, 0)
+    return eventually('all markers have landed', () => partition.bounds.end === partition.high)
+  }
+
   /** The engine goes on, a few outputs at a time, until everything is acknowledged. */
   async publishAll(): Promise<void> {
     const { engine } = this
@@ -233,6 +239,7 @@ test('whatever the network does, whoever is cut off, stopped and started: the lo
             latencyMs: delay,
             markerDelayMs: delay,
             rebalanceDelayMs: delay,
+            assignmentTurn: () => Math.round(delay()),
           },
         })
         const bridges = [world.bridge(), world.bridge()]
@@ -251,10 +258,11 @@ test('whatever the network does, whoever is cut off, stopped and started: the lo
         for (const { kafka } of bridges) kafka.thaw()
         await publishing
         await Promise.all(bridges.map(bridge => bridge.stop()))
+        await world.visible()
         check(world)
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 60, timeout: 60_000 },
   )
 }, 120_000)
 

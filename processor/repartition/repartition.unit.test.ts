@@ -187,6 +187,7 @@ test('whatever the network does, whoever is cut off, stopped and started, with o
           latencyMs: delay,
           markerDelayMs: delay,
           rebalanceDelayMs: delay,
+          assignmentTurn: () => Math.round(delay()),
           fetchCount: () => 5,
         })
         const running = [world.repartition(), world.repartition()]
@@ -211,7 +212,7 @@ test('whatever the network does, whoever is cut off, stopped and started, with o
         check(world)
       },
     ),
-    { numRuns: 20 },
+    { numRuns: 20, timeout: 60_000 },
   )
 }, 120_000)
 

@@ -1,4 +1,4 @@
-const mostTurns = 200_000
+const mostTurns = 50_000
 
 /** Waits, turn by turn of the event loop, until a condition holds. Throws with `what` when it never does. */
 export const eventually = async (what: string, condition: () => boolean | Promise<boolean>): Promise<void> => {

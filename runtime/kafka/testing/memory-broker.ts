@@ -45,6 +45,8 @@ export type MemoryBrokerOptions = {
   /** From the decision on a transaction until one of its partitions shows it. */
   readonly markerDelayMs?: () => number
   readonly rebalanceDelayMs?: () => number
+  /** By how many members the partitions of a group move on at a rebalance. */
+  readonly assignmentTurn?: () => number
   /** At most so many records in one answer. */
   readonly fetchCount?: () => number
   readonly fetchWaitMs?: number
@@ -80,6 +82,7 @@ export class MemoryBroker {
       latencyMs: () => 0,
       markerDelayMs: () => 0,
       rebalanceDelayMs: () => 0,
+      assignmentTurn: () => 0,
       fetchCount: () => 1000,
       fetchWaitMs: 250,
       sessionTimeoutMs: 6000,
@@ -125,9 +128,9 @@ export class MemoryBroker {
   }
 
   group(name: string): MemoryGroup {
-    const { clock, rebalanceDelayMs } = this.options
+    const { clock, rebalanceDelayMs, assignmentTurn } = this.options
     const partitionCount = (topic: string): number => this.topics.get(topic)?.logs.length ?? 0
-    const group = this.#groups.get(name) ?? new MemoryGroup({ clock, rebalanceDelayMs, partitionCount })
+    const group = this.#groups.get(name) ?? new MemoryGroup({ clock, rebalanceDelayMs, assignmentTurn, partitionCount })
     this.#groups.set(name, group)
     return group
   }

@@ -14,6 +14,8 @@ export type MemoryGroupOptions = {
   readonly partitionCount: (topic: string) => number
   /** From a change of members to the next generation. */
   readonly rebalanceDelayMs: () => number
+  /** By how many members the partitions move on at a rebalance; 0 leaves them in the order of joining. */
+  readonly assignmentTurn: () => number
 }
 
 /** What the group coordinator knows of one group: committed offsets, members, the generation. */
@@ -78,7 +80,9 @@ export class MemoryGroup {
     this.#rebalancing = false
     this.#generation++
     const members = [...this.#members.keys()]
-    for (const [index, member] of members.entries()) {
+    const turn = this.#options.assignmentTurn()
+    for (const [place, member] of members.entries()) {
+      const index = (place + turn) % members.length
       const all = Array.from({ length: this.#options.partitionCount(member.topic) }, (_, partition) => partition)
       const partitions = all.filter(partition => partition % members.length === index)
       this.#members.set(member, { generation: this.#generation, partitions })
