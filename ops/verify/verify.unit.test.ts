@@ -294,6 +294,9 @@ describe('user.outputs', () => {
     expect(all[0]).toContain('should not be there, found UserOutput of user')
     world.kafka.append(topic, partition, { value: Buffer.from('junk'), timestampMs: 0n })
     expect((await told(world)).length).toBe(2)
+    const unborn = encodeUserRecord({ ...record, n: n + 1n, src: BigInt(world.log.length) + 5n })
+    world.kafka.append(topic, partition, { value: unborn, timestampMs: 0n })
+    expect((await told(world)).length).toBe(3)
   })
 
   test('a barrier with another flow, or missing in one partition', async () => {
