@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { Registry } from 'prom-client'
 import { describe, expect, test, vi } from 'vitest'
+import { systemClock } from '../../runtime/clock.ts'
+import { MemoryBroker } from '../../runtime/kafka/testing/memory-broker.ts'
 import { namesOf } from '../../runtime/names.ts'
 import type { FilesPort } from '../../runtime/files.ts'
 import { ArchiveService } from './archive-service.ts'
@@ -8,25 +10,31 @@ import { checkSettings } from './limits.ts'
 import { dir, quietLog, stillClock } from './testing/archive-group.ts'
 import { type ArchiveLog, archiveLog, windowMs } from './testing/archive-log.ts'
 import { MemoryDisk } from './testing/memory-disk.ts'
-import { MemoryKafka } from './testing/memory-kafka.ts'
 
 const names = namesOf('demo')
 const fresh = { offset: 0n, metadata: 'n=0 pos=0' }
 
-const kafkaWith = ({ users, log }: ArchiveLog): MemoryKafka => {
-  const kafka = new MemoryKafka()
-  kafka.addTopic(names.topics.users, users)
-  kafka.addTopic(names.topics.log, [log])
-  kafka.setOffsets(names.groups.archive, 2, fresh)
-  kafka.setOffsets(names.groups.archiveLog, 1, fresh)
-  return kafka
+const kafkaWith = ({ users, log }: ArchiveLog): MemoryBroker => {
+  const broker = new MemoryBroker({ clock: systemClock, fetchWaitMs: 5, fetchCount: () => 10 })
+  const { topics, groups } = names
+  for (const [topic, group, partitions] of [
+    [topics.users, groups.archive, users],
+    [topics.log, groups.archiveLog, [log]],
+  ] as const) {
+    broker.addTopic({ topic, partitions: partitions.length })
+    for (const [partition, records] of partitions.entries()) {
+      for (const { offset, value } of records) broker.put(topic, partition, { offset, value })
+      broker.offsets(group, topic).set(partition, fresh)
+    }
+  }
+  return broker
 }
 
-const serviceOn = (kafka: MemoryKafka, files: FilesPort, instance = 'one') => {
+const serviceOn = (broker: MemoryBroker, files: FilesPort, instance = 'one') => {
   const metrics = new Registry()
   let randoms = 0
   const service = new ArchiveService({
-    kafka,
+    kafka: broker.client(),
     files,
     metrics,
     clock: stillClock,
@@ -42,16 +50,18 @@ const serviceOn = (kafka: MemoryKafka, files: FilesPort, instance = 'one') => {
 }
 
 /** Every partition's last window is over when its commit stands before the window of the last record. */
-const closedAll = ({ users, log }: ArchiveLog, kafka: MemoryKafka): boolean =>
+const closedAll = ({ users, log }: ArchiveLog, kafka: MemoryBroker): boolean =>
   [...users.entries(), ['log', log] as const].every(([key, records]) => {
     const group =
-      key === 'log' ? kafka.offsetsOf(names.groups.archiveLog).get(0) : kafka.offsetsOf(names.groups.archive).get(key)
+      key === 'log'
+        ? kafka.offsets(names.groups.archiveLog, names.topics.log).get(0)
+        : kafka.offsets(names.groups.archive, names.topics.users).get(key)
     const lastWindow = (records.at(-1)?.record.pos ?? 0n) / BigInt(windowMs * 1000)
     const last = [...records].findLast(({ record }) => record.pos / BigInt(windowMs * 1000) < lastWindow)
     return last === undefined || group?.offset === last.offset + 1n
   })
 
-const untilClosed = (log: ArchiveLog, kafka: MemoryKafka): Promise<void> =>
+const untilClosed = (log: ArchiveLog, kafka: MemoryBroker): Promise<void> =>
   vi.waitFor(() => expect(closedAll(log, kafka)).toBe(true), { timeout: 10_000, interval: 5 })
 
 const bytesOf = (disk: MemoryDisk): Record<string, string> =>
@@ -129,7 +139,7 @@ describe('the archive service', () => {
   test('one topic that can’t go on ends both, with its reason in the metric', async () => {
     const log = one()
     const kafka = kafkaWith(log)
-    kafka.setOffsets(names.groups.archiveLog, 1, { offset: 1n, metadata: 'n=0 pos=77' })
+    kafka.offsets(names.groups.archiveLog, names.topics.log).set(0, { offset: 1n, metadata: 'n=0 pos=77' })
     const { service, metrics } = serviceOn(kafka, new MemoryDisk(dir))
     await expect(service.run(new AbortController().signal)).rejects.toMatchObject({ code: 'offset-other-log' })
     expect(service.health()).toMatchObject({ ok: false, state: 'failed', partitions: {} })
