@@ -8,13 +8,13 @@ import { MemoryStore } from '../../../runtime/cql/testing/memory-store.ts'
 import { type Progress, toCommitted } from '../../../runtime/reader/progress.ts'
 import { Settle, type SettleOptions } from '../settle.ts'
 import { settleMetrics } from '../settle-metrics.ts'
-import { MemoryKafka } from './memory-kafka.ts'
+import { UserBroker } from './user-broker.ts'
 import type { UserTopic } from './user-topic.ts'
 
 /** settle on a topic and a store in memory. */
 export class SettledWorld {
   readonly topic: UserTopic
-  readonly kafka: MemoryKafka
+  readonly kafka: UserBroker
   readonly store = new MemoryStore()
   registry = new Registry()
   readonly #partitions: number
@@ -23,13 +23,13 @@ export class SettledWorld {
   constructor(topic: UserTopic) {
     this.topic = topic
     this.#partitions = topic.records.length
-    this.kafka = new MemoryKafka({ partitions: this.#partitions })
+    this.kafka = new UserBroker({ partitions: this.#partitions })
   }
 
   start(options: Partial<SettleOptions> = {}): Promise<void> {
     this.registry = new Registry()
     const service = new Settle({
-      kafka: this.kafka,
+      kafka: this.kafka.client(),
       cql: this.store,
       clock: systemClock,
       log: pino({ level: 'silent' }),

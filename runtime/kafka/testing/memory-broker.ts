@@ -35,6 +35,13 @@ export type BrokerRequest = {
 /** Lost before it did anything, lost after, or refused with an error of its own. */
 type Delivery = 'delivered' | 'request-lost' | 'answer-lost' | KafkaFailure
 
+type MemberCommit = {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: CommittedOffset
+}
+
 export type MemoryBrokerOptions = {
   /** Everything that waits here waits by it. */
   readonly clock: Clock
@@ -50,6 +57,8 @@ export type MemoryBrokerOptions = {
   /** At most so many records in one answer. */
   readonly fetchCount?: () => number
   readonly fetchWaitMs?: number
+  /** Sees each commit of a member before it counts; throwing refuses it. */
+  readonly onMemberCommit?: (commit: MemberCommit) => void
   readonly sessionTimeoutMs?: number
   readonly transactionTimeoutMs?: number
 }
@@ -85,6 +94,7 @@ export class MemoryBroker {
       assignmentTurn: () => 0,
       fetchCount: () => 1000,
       fetchWaitMs: 250,
+      onMemberCommit: () => {},
       sessionTimeoutMs: 6000,
       transactionTimeoutMs: 10_000,
       ...options,

@@ -90,12 +90,22 @@ export class MemoryGroup {
     for (const [member, assignment] of this.#members) if (assignment) member.assign(assignment)
   }
 
-  /** @throws KafkaFailure `superseded` when the member is not in the group, or its assignment is not the last one. */
-  commit(member: GroupMember, assignment: Assignment, partition: number, offset: CommittedOffset): void {
+  /**
+   * `seen` is called before it counts, and may throw.
+   * @throws KafkaFailure `superseded` when the member is not in the group, or its assignment is not the last one.
+   */
+  commit(
+    member: GroupMember,
+    assignment: Assignment,
+    partition: number,
+    offset: CommittedOffset,
+    seen: () => void,
+  ): void {
     const current = this.#members.get(member)
     if (!current) throw new KafkaFailure('superseded', 'the coordinator is not aware of this member')
     if (current.generation !== assignment.generation)
       throw new KafkaFailure('superseded', `generation ${assignment.generation} is over, it is ${current.generation}`)
+    seen()
     this.offsets(member.topic).set(partition, offset)
   }
 }

@@ -64,8 +64,12 @@ export class MemoryMembership implements Membership {
       if (this.#left || assignment !== this.#current) throw new KafkaFailure('superseded', 'the assignment is over')
     }
     check()
+    const { topic } = this.#member
+    const { onMemberCommit } = this.#kafka.broker.options
     await this.#kafka.ask({ kind: 'commit-offset', target: this.#name, partition }, () =>
-      this.#group.commit(this.#member, assignment, partition, offset),
+      this.#group.commit(this.#member, assignment, partition, offset, () =>
+        onMemberCommit({ group: this.#name, topic, partition, offset }),
+      ),
     )
   }
 
