@@ -122,9 +122,9 @@ describe('values', () => {
 
   test('null and empty lists are not written: they leave what is there, and no tombstone', async () => {
     const insert = 'INSERT INTO history (user_id, day, pos, time, trades) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?'
-    await cql.write([{ cql: insert, params: [5n, 1, 1n, 9n, [], 1n] }])
-    await cql.write([{ cql: insert, params: [5n, 1, 1n, null, [], 2n] }])
-    expect(await cql.query('SELECT time, orders, trades FROM history WHERE user_id = ? AND day = ?', [5n, 1])).toEqual([
+    await cql.write([{ cql: insert, params: [5n, 2, 1n, 9n, [], 1n] }])
+    await cql.write([{ cql: insert, params: [5n, 2, 1n, null, [], 2n] }])
+    expect(await cql.query('SELECT time, orders, trades FROM history WHERE user_id = ? AND day = ?', [5n, 2])).toEqual([
       { time: 9n, orders: null, trades: null },
     ])
   })
