@@ -2,11 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import type { StreamNames } from '../../runtime/names.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
+import type { ServiceName } from '../pipeline/services.ts'
 import type { Bars, Stage } from './bars.ts'
 
 const everyMs = 250
 /** Nothing moves for so long while something is left to do: the run is stuck. */
 const stuckMs = 60_000
+
+type Metrics = ReadonlyMap<string, number>
 
 type Counts = {
   readonly orders: number
@@ -34,13 +37,14 @@ export const followRun = async (options: {
   readonly bars: Bars
 }): Promise<void> => {
   const { bars } = options
+  const known = new Map<ServiceName, Metrics>()
   let last = ''
   let movedAtMs = performance.now()
   /** Records of user.outputs when the last of the log was split; barriers go on after it for ever. */
   let target: number | null = null
   try {
     for (;;) {
-      const counts = await count(options)
+      const counts = await count({ ...options, known })
       const isSplit =
         counts.isEngineDone && counts.logged >= counts.engineOutputs && counts.logTaken >= counts.logEnd - 2
       if (isSplit) target ??= counts.split
@@ -62,18 +66,27 @@ const count = async ({
   pipeline,
   kafka,
   names,
+  known,
 }: {
   readonly pipeline: Pipeline
   readonly kafka: KafkaPort
   readonly names: StreamNames
+  /** The last answer of each. */
+  readonly known: Map<ServiceName, Metrics>
 }): Promise<Counts> => {
+  const ask = async (name: ServiceName): Promise<Metrics> => {
+    const answer = await pipeline.metrics(name)
+    // One that is too busy to answer has not gone back to nothing.
+    if (answer.size > 0) known.set(name, answer)
+    return known.get(name) ?? answer
+  }
   const [bounds, bridge, repartition, settle, load, archive] = await Promise.all([
     kafka.bounds(names.topics.log),
-    pipeline.metrics('bridge'),
-    pipeline.metrics('repartition'),
-    pipeline.metrics('settle'),
-    pipeline.metrics('load'),
-    pipeline.metrics('archive'),
+    ask('bridge'),
+    ask('repartition'),
+    ask('settle'),
+    ask('load'),
+    ask('archive'),
   ])
   const { orders, outputs, of, isDone } = pipeline.engine.progress
   const logged = bridge.get('settle_bridge_records_total') ?? 0
