@@ -40,7 +40,10 @@ export class Leadership {
     failed.promise.catch(() => {})
     let term: AbortController | null = null
     let running: Promise<void> = Promise.resolve()
+    let stopping = false
     const onAssignment = ({ partitions, generation }: Assignment): void => {
+      // From the stop on no term begins: nobody would end it, and it would fence whoever leads next.
+      if (stopping) return
       const owner = partitions.includes(0)
       log.info({ group, generation, leader: owner }, owner ? 'elected' : 'standing by')
       if (owner && term && !term.signal.aborted) return
@@ -62,6 +65,7 @@ export class Leadership {
     try {
       await Promise.race([aborted.promise, failed.promise])
     } finally {
+      stopping = true
       ;(term as AbortController | null)?.abort()
       await running
       this.#state = 'stopped'
