@@ -151,6 +151,17 @@ describe('a term', () => {
 })
 
 describe('a stop', () => {
+  test('begins no term, though an assignment comes while it drains', async () => {
+    const one = taking(broker.client(), leads('one', { drainMs: 5000 }))
+    await eventually('one leads', () => told.length === 1)
+    const stopped = one.stop()
+    // The old term is aborted and drains; to be elected now must not begin another.
+    broker.group(group).rebalance()
+    await stopped
+    await clock.sleep(1000)
+    expect(told).toEqual(['one leads', 'one drained'])
+  })
+
   test('lets the term drain before the group is left', async () => {
     const one = taking(broker.client(), async signal => {
       await aborted(signal)
