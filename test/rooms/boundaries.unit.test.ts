@@ -15,6 +15,8 @@ const rooms = [
   'sink-starrocks/archive',
   'ops',
   'sim/engine',
+  'sim/pipeline',
+  'sim/demo',
   'local',
 ] as const
 type Room = (typeof rooms)[number]
@@ -31,6 +33,8 @@ const allowed: Readonly<Record<Room, readonly Room[]>> = {
   'sink-starrocks/archive': inner,
   ops: inner,
   'sim/engine': ['schemas'],
+  'sim/pipeline': [],
+  'sim/demo': ['schemas', 'runtime', 'sim/pipeline', 'local'],
   local: [],
 }
 
