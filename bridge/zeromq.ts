@@ -70,8 +70,8 @@ class ZeroMqLink implements EngineLink {
     })
     replay.connect(settings.replay)
     if (pattern === 'pull') {
-      const asServer = settings.curve ? { curveServer: true, curveSecretKey: settings.curve.secretKey } : {}
-      const pull = new zmq.Pull({ ...receiving, ...asServer, linger: 0 })
+      // The engine is the CURVE server on both sockets, also where it connects.
+      const pull = new zmq.Pull({ ...receiving, ...asClient, linger: 0 })
       await pull.bind(address)
       return new ZeroMqLink(pull, replay)
     }

@@ -1,0 +1,79 @@
+import { createServer } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { curveKeyPair } from 'zeromq'
+import type { EngineLink } from '../../bridge/engine-link.ts'
+import { type ZeroMqSettings, zeroMqLink } from '../../bridge/zeromq.ts'
+import { decodeEngineFrame } from '../../schemas/frames.ts'
+import { startEngine } from '../../sim/engine/testing/running-engine.ts'
+import { tempFolder } from '../../sim/engine/testing/temp-folder.ts'
+
+const freePort = (): Promise<number> =>
+  new Promise(resolve => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+    })
+  })
+
+const settings = (over: Partial<ZeroMqSettings>): ZeroMqSettings => ({
+  live: 'sub:tcp://127.0.0.1:1',
+  replay: 'tcp://127.0.0.1:1',
+  highWaterMark: 1000,
+  maxMessageBytes: 1_000_000,
+  sendTimeoutMs: 1000,
+  curve: null,
+  plainBeyondLoopback: 'refused',
+  ...over,
+})
+
+const opened = async (given: ZeroMqSettings): Promise<EngineLink> => {
+  const link = await zeroMqLink(given)()
+  onTestFinished(() => link.close())
+  return link
+}
+
+/** The kind of the next message, as the bridge would decode it. */
+const nextKind = async (link: EngineLink, source: 'live' | 'replay'): Promise<string> => {
+  const frames = await link.receive(source)
+  if (!frames) throw new Error('the link is closed')
+  return decodeEngineFrame(frames).kind
+}
+
+const keys = () => {
+  const [engine, bridge] = [curveKeyPair(), curveKeyPair()]
+  const environment = { ENGINE_CURVE_SECRET_KEY: engine.secretKey, ENGINE_CURVE_CLIENT_KEYS: bridge.publicKey }
+  const curve = { engineKey: engine.publicKey, publicKey: bridge.publicKey, secretKey: bridge.secretKey }
+  return { environment, curve }
+}
+const plain = { environment: {}, curve: null }
+
+describe('the bridge’s link to a real engine', () => {
+  it.for([
+    ['sub', 'in the clear', () => plain],
+    ['pull', 'in the clear', () => plain],
+    ['sub', 'by CURVE', keys],
+    ['pull', 'by CURVE', keys],
+  ] as const)('%s, %s: live frames and replays', async ([pattern, , make]) => {
+    const { environment, curve } = make()
+    const pullAddress = `tcp://127.0.0.1:${await freePort()}`
+    const pushing = { ENGINE_LIVE_MODE: 'push', ENGINE_LIVE_ADDRESS: pullAddress }
+    const engine = await startEngine(tempFolder(), { ...environment, ...(pattern === 'pull' ? pushing : {}) })
+    const live = pattern === 'pull' ? `pull:${pullAddress}` : `sub:${engine.live}`
+    const link = await opened(settings({ live, replay: engine.replay, curve }))
+    expect(['OUT', 'HBT']).toContain(await nextKind(link, 'live'))
+    await link.send({ kind: 'REPLAY', session: null, from: 1n, to: 2n })
+    const answer = [await nextKind(link, 'replay'), await nextKind(link, 'replay'), await nextKind(link, 'replay')]
+    expect(answer).toEqual(['OUT', 'OUT', 'END'])
+  })
+
+  it('speaks in the clear to loopback only, unless told otherwise', () => {
+    const beyond = { live: 'sub:tcp://10.1.2.3:5555', replay: 'tcp://engine.internal:5556' }
+    expect(() => zeroMqLink(settings(beyond))).toThrow(/ENGINE_LIVE=.*loopback[^]*ENGINE_REPLAY=.*loopback/)
+    expect(() => zeroMqLink(settings({ ...beyond, plainBeyondLoopback: 'allowed' }))).not.toThrow()
+    expect(() => zeroMqLink(settings({ ...beyond, curve: keys().curve }))).not.toThrow()
+  })
+
+  it('names an address of another form', () => {
+    expect(() => zeroMqLink(settings({ live: 'tcp://127.0.0.1:1' }))).toThrow(/must be sub:<address> or pull:<address>/)
+  })
+})
