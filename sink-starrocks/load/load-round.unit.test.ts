@@ -8,7 +8,7 @@ import { DisplayUnits } from './display-units.ts'
 import { limits } from './limits.ts'
 import { LoadRound, type RoundEvents } from './load-round.ts'
 import { FakeStarRocks } from './testing/fake-starrocks.ts'
-import { TestClock } from './testing/test-clock.ts'
+import { TestClock } from '../../runtime/testing/test-clock.ts'
 import { userTopic } from './testing/user-topic.ts'
 
 const quiet: RoundEvents = {

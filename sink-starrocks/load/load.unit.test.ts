@@ -10,7 +10,7 @@ import { SqlFailure } from '../../runtime/starrocks/sql-port.ts'
 import { LoadService } from './load.ts'
 import { FakeKafka } from './testing/fake-kafka.ts'
 import { FakeStarRocks, type Mishap } from './testing/fake-starrocks.ts'
-import { TestClock } from './testing/test-clock.ts'
+import { TestClock } from '../../runtime/testing/test-clock.ts'
 import { userTopic } from './testing/user-topic.ts'
 
 const log = pino({ level: 'silent' })
