@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { openKafka } from '../runtime/kafka/kafka.ts'
+import { openKafkaFrom } from '../runtime/kafka/kafka.ts'
 import { namesOf } from '../runtime/names.ts'
 import { runService } from '../runtime/service.ts'
 import { kafkaSettings, setting, settingsProblem } from '../runtime/settings.ts'
@@ -61,13 +61,7 @@ await runService({
       curve: curveOf(given.ENGINE_SERVER_KEY, given.ENGINE_PUBLIC_KEY, given.ENGINE_SECRET_KEY),
       plainBeyondLoopback: given.ENGINE_PLAIN,
     })
-    const kafka = openKafka({
-      brokers: given.KAFKA_BROKERS,
-      clientId: `${names.stream}-bridge`,
-      log,
-      sessionTimeoutMs: given.KAFKA_SESSION_TIMEOUT_MS,
-      heartbeatIntervalMs: given.KAFKA_HEARTBEAT_INTERVAL_MS,
-    })
+    const kafka = openKafkaFrom(given, { clientId: `${names.stream}-bridge`, log })
     const service = new Bridge(
       { names, tickMs: given.TICK_MS, batchBytes: given.BATCH_BYTES, maxOutputBytes: given.MAX_OUTPUT_BYTES },
       { kafka, openEngineLink, clock, log, metrics },

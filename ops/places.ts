@@ -1,7 +1,7 @@
 import type { Clock } from '../runtime/clock.ts'
 import { openCql } from '../runtime/cql/cql.ts'
 import type { CqlPort } from '../runtime/cql/port.ts'
-import { openKafka } from '../runtime/kafka/kafka.ts'
+import { openKafkaFrom } from '../runtime/kafka/kafka.ts'
 import type { KafkaPort } from '../runtime/kafka/port.ts'
 import type { Log } from '../runtime/log.ts'
 import { openMysql } from '../runtime/starrocks/mysql.ts'
@@ -25,13 +25,7 @@ export const openPlaces = (options: {
   readonly clock: Clock
 }): Places => {
   const { settings, log, clock } = options
-  const kafka = openKafka({
-    brokers: settings.KAFKA_BROKERS,
-    clientId: 'settle',
-    log,
-    sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT_MS,
-    heartbeatIntervalMs: settings.KAFKA_HEARTBEAT_INTERVAL_MS,
-  })
+  const kafka = openKafkaFrom(settings, { clientId: 'settle', log })
   return {
     kafka,
     openCql: options =>

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { openKafka } from '../../runtime/kafka/kafka.ts'
+import { openKafkaFrom } from '../../runtime/kafka/kafka.ts'
 import { namesOf } from '../../runtime/names.ts'
 import { runService } from '../../runtime/service.ts'
 import { kafkaSettings, setting } from '../../runtime/settings.ts'
@@ -21,13 +21,7 @@ await runService({
   },
   start: async (given, { log, metrics, clock }) => {
     const names = namesOf(given.STREAM)
-    const kafka = openKafka({
-      brokers: given.KAFKA_BROKERS,
-      clientId: `${names.stream}-repartition`,
-      log,
-      sessionTimeoutMs: given.KAFKA_SESSION_TIMEOUT_MS,
-      heartbeatIntervalMs: given.KAFKA_HEARTBEAT_INTERVAL_MS,
-    })
+    const kafka = openKafkaFrom(given, { clientId: `${names.stream}-repartition`, log })
     const service = new Repartition(
       {
         names,

@@ -1,12 +1,12 @@
 import type { Registry } from 'prom-client'
 import type { Pos } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import { checkPartitions } from '../../runtime/kafka/check-partitions.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import { Leadership } from '../../runtime/leadership.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { StreamNames } from '../../runtime/names.ts'
 import type { Service } from '../../runtime/service.ts'
-import { refuse } from '../../runtime/stop.ts'
 import { limits } from './limits.ts'
 import { openMeters, type RepartitionMeters } from './meters.ts'
 import { recover } from './recovery.ts'
@@ -63,20 +63,10 @@ export class Repartition implements Service {
   }
 
   async #checkTopics(): Promise<void> {
+    const { kafka, log } = this.#ports
     const { names, partitions } = this.#settings
-    const { users, log } = names.topics
-    const counts = await this.#ports.kafka.admin.partitionCounts([users, log])
-    for (const topic of [users, log])
-      if (!counts.has(topic)) throw refuse('topic-missing', `topic ${topic} does not exist; run: settle init`)
-    const count = counts.get(users) as number
-    if (count < partitions)
-      throw refuse(
-        'topic-partitions',
-        `topic ${users} has ${count} partitions, PARTITIONS says ${partitions}: users would go to partitions that do not exist; set PARTITIONS to what the stream was made with`,
-        { count, partitions },
-      )
-    if (count > partitions)
-      this.#ports.log.error({ topic: users, count, partitions }, 'topic has more partitions than PARTITIONS says')
+    await checkPartitions({ kafka, log, topic: names.topics.users, partitions })
+    await checkPartitions({ kafka, log, topic: names.topics.log, partitions: 1 })
   }
 
   async #lead(signal: AbortSignal): Promise<void> {

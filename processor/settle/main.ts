@@ -1,6 +1,6 @@
 import { openCql } from '../../runtime/cql/cql.ts'
 import { checkStore } from '../../runtime/cql/stream-meta.ts'
-import { openKafka } from '../../runtime/kafka/kafka.ts'
+import { openKafkaFrom } from '../../runtime/kafka/kafka.ts'
 import { namesOf } from '../../runtime/names.ts'
 import { runService } from '../../runtime/service.ts'
 import { Settle } from './settle.ts'
@@ -26,13 +26,7 @@ await runService({
       onRetry: code => metrics.retries.inc({ code }),
     })
     await checkStore(cql, { keyspace, stream: settings.STREAM, partitions: settings.PARTITIONS })
-    const kafka = openKafka({
-      brokers: settings.KAFKA_BROKERS,
-      clientId: `${settings.STREAM}.settle`,
-      log,
-      sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT_MS,
-      heartbeatIntervalMs: settings.KAFKA_HEARTBEAT_INTERVAL_MS,
-    })
+    const kafka = openKafkaFrom(settings, { clientId: `${settings.STREAM}.settle`, log })
     const service = new Settle({
       kafka,
       cql,

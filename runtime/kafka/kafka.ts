@@ -20,6 +20,23 @@ const fetchWaitMs = 250
 /** Kafka through kafkajs, behind every guard it needs. */
 export const openKafka = (options: KafkaOptions): KafkaPort => new GuardedKafka(options)
 
+/** The same, told by `kafkaSettings` as they were parsed. */
+export const openKafkaFrom = (
+  settings: {
+    readonly KAFKA_BROKERS: readonly string[]
+    readonly KAFKA_SESSION_TIMEOUT_MS: number
+    readonly KAFKA_HEARTBEAT_INTERVAL_MS: number
+  },
+  { clientId, log }: Pick<KafkaOptions, 'clientId' | 'log'>,
+): KafkaPort =>
+  openKafka({
+    brokers: settings.KAFKA_BROKERS,
+    clientId,
+    log,
+    sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT_MS,
+    heartbeatIntervalMs: settings.KAFKA_HEARTBEAT_INTERVAL_MS,
+  })
+
 class GuardedKafka implements KafkaPort {
   readonly #options: KafkaOptions
   readonly #kafka: Kafka

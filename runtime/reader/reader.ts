@@ -1,3 +1,4 @@
+import { checkPartitions } from '../kafka/check-partitions.ts'
 import type { Log } from '../log.ts'
 import { type Assignment, type Fetcher, KafkaFailure, type KafkaPort, type Membership } from '../kafka/port.ts'
 import type { Clock } from '../clock.ts'
@@ -87,7 +88,7 @@ export class Reader<R> {
   /** Reads until the signal is aborted. Rejects with Stop when the log is not what it should be. */
   async run(signal: AbortSignal): Promise<void> {
     const { kafka, group, topic } = this.#options
-    await this.#checkPartitionCount()
+    await checkPartitions(this.#options)
     const fetcher = kafka.openFetcher()
     const joined = Promise.withResolvers<Membership>()
     const joining = kafka.join({
@@ -115,19 +116,6 @@ export class Reader<R> {
       await membership.leave()
       await fetcher.close()
     }
-  }
-
-  async #checkPartitionCount(): Promise<void> {
-    const { kafka, topic, partitions, log } = this.#options
-    const count = (await kafka.admin.partitionCounts([topic])).get(topic)
-    if (count === undefined) throw refuse('topic-missing', `topic ${topic} does not exist; run: settle init`, { topic })
-    if (count < partitions)
-      throw refuse('topic-partitions', `topic ${topic} has ${count} partitions, PARTITIONS says ${partitions}`, {
-        topic,
-        count,
-        partitions,
-      })
-    if (count > partitions) log.error({ topic, count, partitions }, 'topic has more partitions than PARTITIONS says')
   }
 
   #assign(assignment: Assignment, joined: Promise<Membership>, fetcher: Fetcher): void {

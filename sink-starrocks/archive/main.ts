@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { nodeFiles } from '../../runtime/files.ts'
-import { openKafka } from '../../runtime/kafka/kafka.ts'
+import { openKafkaFrom } from '../../runtime/kafka/kafka.ts'
 import { runService } from '../../runtime/service.ts'
 import { kafkaSettings, setting } from '../../runtime/settings.ts'
 import { ArchiveService } from './archive-service.ts'
@@ -39,12 +39,9 @@ await runService({
   },
   start: async (settings, context) => {
     checkSettings(settings)
-    const kafka = openKafka({
-      brokers: settings.KAFKA_BROKERS,
+    const kafka = openKafkaFrom(settings, {
       clientId: `${settings.STREAM}.archive.${settings.INSTANCE}`,
       log: context.log,
-      sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT_MS,
-      heartbeatIntervalMs: settings.KAFKA_HEARTBEAT_INTERVAL_MS,
     })
     const service = new ArchiveService({
       ...context,

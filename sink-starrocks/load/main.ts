@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { openKafka } from '../../runtime/kafka/kafka.ts'
+import { openKafkaFrom } from '../../runtime/kafka/kafka.ts'
 import { namesOf } from '../../runtime/names.ts'
 import { runService } from '../../runtime/service.ts'
 import { settingsProblem } from '../../runtime/settings.ts'
@@ -34,13 +34,7 @@ await runService({
     }).catch((error: unknown) => {
       throw error instanceof SqlFailure ? unreachable(error) : error
     })
-    const kafka = openKafka({
-      brokers: settings.KAFKA_BROKERS,
-      clientId: `${names.stream}.load`,
-      log,
-      sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT_MS,
-      heartbeatIntervalMs: settings.KAFKA_HEARTBEAT_INTERVAL_MS,
-    })
+    const kafka = openKafkaFrom(settings, { clientId: `${names.stream}.load`, log })
     const service = new LoadService({
       kafka,
       streamLoad: openStreamLoad({
