@@ -138,7 +138,9 @@ describe('load', () => {
             await runUntil(
               service(kafka, starrocks, clock, flushRows),
               () => {
-                if (rebalanced || !done()) return rebalanced && attempts >= until + 2
+                // Read up there is no further load to wait for.
+                if (rebalanced) return attempts >= until + 2 || kafka.isReadUp
+                if (!done()) return false
                 kafka.rebalance()
                 rebalanced = true
                 return kafka.isReadUp
