@@ -137,6 +137,19 @@ export type LogRecord =
   | (LogHead & { readonly kind: 'Refused'; readonly command: Command; readonly reason: string })
   | (LogHead & { readonly kind: 'Note'; readonly command: Command; readonly text: string })
 
+/** A record of `operator.commands`: what an operator asks of the bridge, which answers in `engine.outputs`. */
+export type CommandRecord =
+  | {
+      readonly kind: 'Gap'
+      readonly command: Command
+      /** Where the log stood for the operator; if it stands elsewhere now, the command is refused. */
+      readonly after: EnginePosition
+      /** Where to go on; null: where the engine says that it can. */
+      readonly to: EnginePosition | null
+    }
+  | { readonly kind: 'Correct'; readonly command: Command; readonly correction: CorrectionBody }
+  | { readonly kind: 'Admit'; readonly command: Command; readonly refusedPos: Pos }
+
 /** `index`: the place within the engine's output, which orders what shares one pos. */
 export type Indexed<T> = { readonly index: number; readonly value: T }
 

@@ -14,7 +14,7 @@ export type StreamNames = {
     /** Archives `engine.outputs`. */
     readonly archiveLog: string
   }
-  readonly transactionalIds: { readonly bridge: string; readonly repartition: string }
+  readonly transactionalIds: { readonly bridge: string; readonly repartition: string; readonly commands: string }
   readonly keyspace: string
   readonly database: string
 }
@@ -40,7 +40,11 @@ export const namesOf = (stream: string): StreamNames => ({
     archive: `${stream}.archive`,
     archiveLog: `${stream}.archive-log`,
   },
-  transactionalIds: { bridge: `${stream}.bridge`, repartition: `${stream}.repartition` },
+  transactionalIds: {
+    bridge: `${stream}.bridge`,
+    repartition: `${stream}.repartition`,
+    commands: `${stream}.commands`,
+  },
   keyspace: stream,
   database: stream,
 })

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { EngineOutput, EnginePosition, LogRecord, Session, UserRecord } from '../core/events.ts'
+import type { CommandRecord, EngineOutput, EnginePosition, LogRecord, Session, UserRecord } from '../core/events.ts'
 
 const edge64 = [-(2n ** 63n), 2n ** 63n - 1n, -(2n ** 53n) - 1n, 2n ** 53n + 1n, -(2n ** 52n) - 1n, -1n, 0n, 1n]
 const long = fc.oneof(fc.constantFrom(...edge64), fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n), fc.bigInt(-1000n, 1000n))
@@ -122,3 +122,9 @@ export const anyUserRecord = fc.oneof(
     flow: few(fc.record({ asset: int, amount: decimal })),
   }),
 ) as unknown as fc.Arbitrary<UserRecord>
+
+export const anyCommandRecord = fc.oneof(
+  fc.record({ ...kind('Gap'), command, after: position, to: fc.option(position) }),
+  fc.record({ ...kind('Correct'), command, correction }),
+  fc.record({ ...kind('Admit'), command, refusedPos: long }),
+) as unknown as fc.Arbitrary<CommandRecord>

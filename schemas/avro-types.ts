@@ -55,9 +55,13 @@ export const schemaIds: Readonly<Record<string, number>> = JSON.parse(
 )
 
 /** The schemas as they stand in `avro/`, in the order of their references. */
-export const schemaSources: readonly unknown[] = ['engine-output', 'common', 'log-records', 'user-records'].flatMap(
-  file => read(file),
-)
+export const schemaSources: readonly unknown[] = [
+  'engine-output',
+  'common',
+  'log-records',
+  'user-records',
+  'command-records',
+].flatMap(file => read(file))
 
 type WrapLongs = (schema: unknown, options: avro.ForSchemaOptions) => avro.Type | undefined
 const typeHook: WrapLongs = schema => {

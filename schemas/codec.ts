@@ -1,5 +1,5 @@
 import type avro from 'avsc'
-import type { EngineOutput, EnginePosition, LogRecord, UserRecord } from '../core/events.ts'
+import type { CommandRecord, EngineOutput, EnginePosition, LogRecord, UserRecord } from '../core/events.ts'
 import type { Pos } from '../core/ids.ts'
 import { type Reader, readerOf } from './avro-reader.ts'
 import { schemaIds, typeNamed, types } from './avro-types.ts'
@@ -48,6 +48,7 @@ const family = (prefix: string): Family => {
 }
 const log = family('settle.log.')
 const user = family('settle.user.')
+const commands = family('settle.command.')
 
 const encode = ({ byKind }: Family, record: { readonly kind: string }, what: string): Buffer => {
   const schema = byKind.get(record.kind)
@@ -101,6 +102,14 @@ export const encodeUserRecord = (record: UserRecord): Buffer => encode(user, rec
 
 /** @throws DecodeError */
 export const decodeUserRecord = (bytes: Buffer): UserRecord => decode(user, bytes, 'user.outputs record') as UserRecord
+
+/** A record of `operator.commands` in the Confluent framing. @throws EncodeError */
+export const encodeCommandRecord = (record: CommandRecord): Buffer =>
+  encode(commands, record, 'operator.commands record')
+
+/** @throws DecodeError */
+export const decodeCommandRecord = (bytes: Buffer): CommandRecord =>
+  decode(commands, bytes, 'operator.commands record') as CommandRecord
 
 /** The payload of an `OUT` frame: plain Avro, no framing. @throws EncodeError */
 export const encodeEngineOutput = (output: EngineOutput): Buffer => toBytes(engineOutput, output, 'engine payload')

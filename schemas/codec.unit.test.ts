@@ -1,14 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { EngineOutput, LogRecord, UserRecord } from '../core/events.ts'
-import { anyEngineOutput, anyLogRecord, anyPosition, anyUserRecord } from './arbitrary-records.ts'
+import { anyCommandRecord, anyEngineOutput, anyLogRecord, anyPosition, anyUserRecord } from './arbitrary-records.ts'
 import { typeNamed } from './avro-types.ts'
 import {
   DecodeError,
+  decodeCommandRecord,
   decodeEngineOutput,
   decodeLogRecord,
   decodeUserRecord,
   EncodeError,
+  encodeCommandRecord,
   encodeEngineOutput,
   encodeLogOutput,
   encodeLogRecord,
@@ -40,6 +42,7 @@ describe('any record', () => {
     same(anyEngineOutput, encodeEngineOutput, decodeEngineOutput)
     same(anyLogRecord, encodeLogRecord, decodeLogRecord)
     same(anyUserRecord, encodeUserRecord, decodeUserRecord)
+    same(anyCommandRecord, encodeCommandRecord, decodeCommandRecord)
   })
 
   test('is read as avsc reads it', () => {

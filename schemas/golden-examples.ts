@@ -1,6 +1,7 @@
 import type {
   BalanceChange,
   Command,
+  CommandRecord,
   CorrectionBody,
   EngineOutput,
   LogRecord,
@@ -226,6 +227,14 @@ export const userRecords: Readonly<Record<string, UserRecord>> = {
       { asset: assetId(5), amount: 128n },
     ],
   },
+}
+
+/** One of each kind at least. */
+export const commandRecords: Readonly<Record<string, CommandRecord>> = {
+  Gap: { kind: 'Gap', command, after: at, to: edgePosition },
+  'Gap.open': { kind: 'Gap', command, after: edgePosition, to: null },
+  Correct: { kind: 'Correct', command, correction },
+  Admit: { kind: 'Admit', command, refusedPos: pos(max64) },
 }
 
 export const engineFrames: Readonly<Record<string, EngineFrame>> = {

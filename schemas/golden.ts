@@ -1,8 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { schemaIds } from './avro-types.ts'
-import { encodeEngineOutput, encodeLogRecord, encodeUserRecord } from './codec.ts'
+import { encodeCommandRecord, encodeEngineOutput, encodeLogRecord, encodeUserRecord } from './codec.ts'
 import { encodeBridgeFrame, encodeEngineFrame } from './frames.ts'
-import { bridgeFrames, engineFrames, engineOutputs, logRecords, userRecords } from './golden-examples.ts'
+import {
+  bridgeFrames,
+  commandRecords,
+  engineFrames,
+  engineOutputs,
+  logRecords,
+  userRecords,
+} from './golden-examples.ts'
 import { standaloneSchema } from './standalone.ts'
 
 /** A file of `schemas/golden/`: what it is called, and what stands in it. */
@@ -31,6 +38,7 @@ export const goldenFiles = (): GoldenFile[] => [
   ...Object.entries(engineOutputs).flatMap(([name, each]) => pair(`output.${name}`, each, encodeEngineOutput(each))),
   ...Object.entries(logRecords).flatMap(([name, each]) => pair(`log.${name}`, each, encodeLogRecord(each))),
   ...Object.entries(userRecords).flatMap(([name, each]) => pair(`user.${name}`, each, encodeUserRecord(each))),
+  ...Object.entries(commandRecords).flatMap(([name, each]) => pair(`command.${name}`, each, encodeCommandRecord(each))),
   ...Object.entries(engineFrames).flatMap(([name, each]) => message(name, each, encodeEngineFrame(each))),
   ...Object.entries(bridgeFrames).flatMap(([name, each]) => message(name, each, encodeBridgeFrame(each))),
   ...Object.entries(schemaIds).map(([name, id]) => ({

@@ -3,9 +3,11 @@ import { expect, test } from 'vitest'
 import { schemaIds } from './avro-types.ts'
 import { nextChain, zeroChain } from './chain.ts'
 import {
+  decodeCommandRecord,
   decodeEngineOutput,
   decodeLogRecord,
   decodeUserRecord,
+  encodeCommandRecord,
   encodeEngineOutput,
   encodeLogRecord,
   encodeUserRecord,
@@ -36,6 +38,7 @@ const codecs: Codec[] = [
   { prefix: 'output.', decode: decodeEngineOutput, encode: encodeEngineOutput },
   { prefix: 'log.', decode: decodeLogRecord, encode: encodeLogRecord },
   { prefix: 'user.', decode: decodeUserRecord, encode: encodeUserRecord },
+  { prefix: 'command.', decode: decodeCommandRecord, encode: encodeCommandRecord },
 ]
 
 test.each(codecs.flatMap(codec => of(codec.prefix).map(stem => [stem, codec] as const)))(
