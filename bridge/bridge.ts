@@ -7,6 +7,7 @@ import type { Log } from '../runtime/log.ts'
 import type { StreamNames } from '../runtime/names.ts'
 import type { Service } from '../runtime/service.ts'
 import { refuse } from '../runtime/stop.ts'
+import type { Dialect } from './dialects/dialect.ts'
 import type { OpenEngineLink } from './engine-link.ts'
 import { limits } from './limits.ts'
 import { readLogTail } from './log-tail.ts'
@@ -23,6 +24,8 @@ export type BridgeSettings = {
 
 export type BridgePorts = {
   readonly kafka: KafkaPort
+  /** What the engine speaks over that link. */
+  readonly dialect: Dialect
   readonly openEngineLink: OpenEngineLink
   readonly clock: Clock
   readonly log: Log

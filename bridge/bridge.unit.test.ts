@@ -11,6 +11,7 @@ import { eventually } from '../runtime/testing/eventually.ts'
 import { TestClock } from '../runtime/testing/test-clock.ts'
 import { decodeLogRecord, payloadOf } from '../schemas/codec.ts'
 import { Bridge, type BridgeSettings } from './bridge.ts'
+import { avroDialect } from './dialects/avro.ts'
 import { MemoryEngine } from './testing/memory-engine.ts'
 
 const names = namesOf('demo')
@@ -44,7 +45,14 @@ class World {
     const settings = { names, tickMs: 60_000, batchBytes: 1_000_000, maxOutputBytes: 100_000, ...over }
     const kafka = this.broker.client()
     const { open: openEngineLink } = this.engine
-    const bridge = new Bridge(settings, { kafka, openEngineLink, clock, log, metrics: new Registry() })
+    const bridge = new Bridge(settings, {
+      kafka,
+      dialect: avroDialect,
+      openEngineLink,
+      clock,
+      log,
+      metrics: new Registry(),
+    })
     const stopping = new AbortController()
     const done = bridge.run(stopping.signal)
     done.catch(() => {})

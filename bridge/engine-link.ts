@@ -1,11 +1,9 @@
-import type { BridgeFrame } from '../schemas/frames.ts'
-
 /** The engine, as the bridge sees it: what is live, what is asked for again, and what is told back. */
 export interface EngineLink {
   /** The next message of either socket, as its frames; undefined once closed. Not asking is the backpressure. */
   receive(source: 'live' | 'replay'): Promise<readonly Buffer[] | undefined>
-  /** Rejects when the engine can't be told within the link's send timeout. */
-  send(frame: BridgeFrame): Promise<void>
+  /** Sends what the dialect made of a request or an ACK. Rejects when the engine can't be told within the link's send timeout. */
+  send(frames: readonly Buffer[]): Promise<void>
   close(): void
 }
 

@@ -4,6 +4,7 @@ import { namesOf } from '../runtime/names.ts'
 import { runService } from '../runtime/service.ts'
 import { kafkaSettings, setting, settingsProblem } from '../runtime/settings.ts'
 import { Bridge } from './bridge.ts'
+import { avroDialect } from './dialects/avro.ts'
 import { limits } from './limits.ts'
 import { zeroMqLink } from './zeromq.ts'
 
@@ -64,7 +65,7 @@ await runService({
     const kafka = openKafkaFrom(given, { clientId: `${names.stream}-bridge`, log })
     const service = new Bridge(
       { names, tickMs: given.TICK_MS, batchBytes: given.BATCH_BYTES, maxOutputBytes: given.MAX_OUTPUT_BYTES },
-      { kafka, openEngineLink, clock, log, metrics },
+      { kafka, dialect: avroDialect, openEngineLink, clock, log, metrics },
     )
     return { service, close: () => kafka.close() }
   },

@@ -3,9 +3,10 @@ import { pos as asPos, type Pos } from '../core/ids.ts'
 import type { OutgoingRecord, TxWriter } from '../runtime/kafka/port.ts'
 import { refuse } from '../runtime/stop.ts'
 import { DecodeError, decodeEngineOutput, encodeLogOutput, encodeLogRecord } from '../schemas/codec.ts'
-import { decodeEngineFrame } from '../schemas/frames.ts'
+import type { EngineFrame } from '../schemas/frames.ts'
 import { BoundedQueue } from './bounded-queue.ts'
 import type { BridgePorts, BridgeSettings } from './bridge.ts'
+import type { DialectFrame } from './dialects/dialect.ts'
 import type { EngineLink } from './engine-link.ts'
 import { limits } from './limits.ts'
 import type { LogTail } from './log-tail.ts'
@@ -21,6 +22,12 @@ type Queued =
       readonly bytes: number
     }
   | { readonly kind: 'Session'; readonly at: EnginePosition; readonly bytes: number }
+
+/** An engine that keeps no chain is not taken yet. */
+const chained = (frame: DialectFrame): EngineFrame => {
+  if (frame.at.chain) return frame as EngineFrame
+  throw refuse('undecodable-frame', `${frame.kind} of seq ${frame.at.seq}: without a chain`)
+}
 
 /** From one fence to the next: the receive loops fill the queue, the write loop empties it. */
 export class Term {
@@ -94,7 +101,7 @@ export class Term {
   #take(frames: readonly Buffer[]): void {
     let effects: readonly Effect[]
     try {
-      effects = this.#sequencer.take(decodeEngineFrame(frames), this.#ports.clock.monotonicMs())
+      effects = this.#sequencer.take(chained(this.#ports.dialect.decode(frames)), this.#ports.clock.monotonicMs())
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       throw refuse('undecodable-frame', `${error.message}; what the engine sends is not our protocol`)
@@ -141,12 +148,12 @@ export class Term {
   }
 
   async #askAgain(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#ports
+    const { clock, dialect, log } = this.#ports
     while (!signal.aborted) {
       const request = this.#queue.full ? null : this.#sequencer.request(clock.monotonicMs())
       if (request) {
         this.#meters.replays.inc()
-        await this.#link.send({ kind: 'REPLAY', ...request }).catch((error: unknown) => {
+        await this.#link.send(dialect.encode({ kind: 'REPLAY', ...request })).catch((error: unknown) => {
           if (!signal.aborted) log.warn({ err: error }, 'the engine does not take a replay request; asking again')
         })
       }
@@ -218,6 +225,6 @@ export class Term {
     if (epoch === 0n) return
     const ack = { kind: 'ACK', stream: this.#settings.names.stream, session: { epoch, random }, seq } as const
     // A lost ACK costs the engine some disk until the next one; it must not hold up the log.
-    this.#link.send(ack).catch(() => this.#meters.lostAcks.inc())
+    this.#link.send(this.#ports.dialect.encode(ack)).catch(() => this.#meters.lostAcks.inc())
   }
 }

@@ -1,5 +1,4 @@
 import * as zmq from 'zeromq'
-import { encodeBridgeFrame } from '../schemas/frames.ts'
 import { settingsProblem } from '../runtime/settings.ts'
 import type { EngineLink, OpenEngineLink } from './engine-link.ts'
 
@@ -98,9 +97,9 @@ class ZeroMqLink implements EngineLink {
     }
   }
 
-  send(frame: Parameters<EngineLink['send']>[0]): Promise<void> {
+  send(frames: readonly Buffer[]): Promise<void> {
     // A socket takes one send at a time.
-    const sent = this.#sending.then(() => this.#replay.send(encodeBridgeFrame(frame)))
+    const sent = this.#sending.then(() => this.#replay.send([...frames]))
     this.#sending = sent.catch(() => {})
     return sent
   }

@@ -1,7 +1,7 @@
 import { assetId, userId } from '../../core/ids.ts'
 import { nextChain, zeroChain } from '../../schemas/chain.ts'
 import { encodeEngineOutput } from '../../schemas/codec.ts'
-import { type EngineFrame, encodeEngineFrame } from '../../schemas/frames.ts'
+import { decodeBridgeFrame, type EngineFrame, encodeEngineFrame } from '../../schemas/frames.ts'
 import type { EngineLink } from '../engine-link.ts'
 
 export type OutFrame = Extract<EngineFrame, { kind: 'OUT' }>
@@ -99,7 +99,8 @@ class MemoryLink implements EngineLink {
     return new Promise(resolve => this.#waiting.set(source, resolve))
   }
 
-  send(frame: Parameters<EngineLink['send']>[0]): Promise<void> {
+  send(frames: readonly Buffer[]): Promise<void> {
+    const frame = decodeBridgeFrame(frames)
     if (frame.kind === 'ACK') {
       this.#engine.onAck(frame.seq)
       this.#engine.acked.push(frame.seq)

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { curveKeyPair } from 'zeromq'
 import type { EngineLink } from '../../bridge/engine-link.ts'
 import { type ZeroMqSettings, zeroMqLink } from '../../bridge/zeromq.ts'
-import { decodeEngineFrame } from '../../schemas/frames.ts'
+import { decodeEngineFrame, encodeBridgeFrame } from '../../schemas/frames.ts'
 import { startEngine } from '../../sim/engine/testing/running-engine.ts'
 import { tempFolder } from '../../sim/engine/testing/temp-folder.ts'
 
@@ -61,7 +61,7 @@ describe('the bridge’s link to a real engine', () => {
     const live = pattern === 'pull' ? `pull:${pullAddress}` : `sub:${engine.live}`
     const link = await opened(settings({ live, replay: engine.replay, curve }))
     expect(['OUT', 'HBT']).toContain(await nextKind(link, 'live'))
-    await link.send({ kind: 'REPLAY', session: null, from: 1n, to: 2n })
+    await link.send(encodeBridgeFrame({ kind: 'REPLAY', session: null, from: 1n, to: 2n }))
     const answer = [await nextKind(link, 'replay'), await nextKind(link, 'replay'), await nextKind(link, 'replay')]
     expect(answer).toEqual(['OUT', 'OUT', 'END'])
   })

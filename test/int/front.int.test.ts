@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Bridge } from '../../bridge/bridge.ts'
+import { avroDialect } from '../../bridge/dialects/avro.ts'
 import { MemoryEngine } from '../../bridge/testing/memory-engine.ts'
 import type { LogRecord, UserRecord } from '../../core/events.ts'
 import { up } from '../../local/stack.ts'
@@ -87,7 +88,7 @@ const bridgeOf = (names: StreamNames, engine: MemoryEngine): Restarting =>
     () =>
       new Bridge(
         { names, tickMs: 100, batchBytes: 1_000_000, maxOutputBytes: 100_000 },
-        { kafka, openEngineLink: engine.open, clock: systemClock, log, metrics: new Registry() },
+        { kafka, dialect: avroDialect, openEngineLink: engine.open, clock: systemClock, log, metrics: new Registry() },
       ),
   )
 const repartitionOf = (names: StreamNames): Restarting =>
