@@ -35,14 +35,29 @@ class World {
     broker = {},
   }: { readonly outputs?: number; readonly broker?: Partial<MemoryBrokerOptions> } = {}) {
     this.clock = new TestClock()
-    this.engine = new MemoryEngine(outputs)
+    this.engine = new MemoryEngine(outputs, { clockUs: () => this.clock.nowUs() })
     this.broker = new MemoryBroker({ clock: this.clock, ...broker })
     for (const topic of [names.topics.log, names.topics.commands])
       this.broker.addTopic({ topic, partitions: 1, config: { 'max.message.bytes': '8388608' } })
+    this.broker.addTopic({
+      topic: names.topics.clock,
+      partitions: 1,
+      config: { 'message.timestamp.type': 'LogAppendTime' },
+    })
+    // As settle init leaves it.
+    this.broker.offsets(names.groups.bridge, names.topics.commands).set(0, { offset: 0n, metadata: '' })
   }
 
   bridge(over: Partial<BridgeSettings> = {}, clock: Clock = this.clock): Running {
-    const settings = { names, tickMs: 60_000, batchBytes: 1_000_000, maxOutputBytes: 100_000, ...over }
+    const settings = {
+      names,
+      tickMs: 60_000,
+      batchBytes: 1_000_000,
+      maxOutputBytes: 100_000,
+      clockJumpMs: 300_000,
+      clockToleranceMs: 5000,
+      ...over,
+    }
     const kafka = this.broker.client()
     const { open: openEngineLink } = this.engine
     const bridge = new Bridge(settings, {

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest'
 import type { EnginePosition } from '../core/events.ts'
 import { nextChain, zeroChain } from '../schemas/chain.ts'
 import type { EngineFrame } from '../schemas/frames.ts'
-import { type Effect, Sequencer } from './sequencer.ts'
+import type { Effect } from './effect.ts'
+import type { Inspect } from './inspect-output.ts'
+import { Sequencer, type SequencerLimits } from './sequencer.ts'
 
 const limits = {
   bufferCount: 50,
@@ -28,11 +30,20 @@ const history = (lives: readonly number[]): readonly (readonly Out[])[] => {
     }),
   )
 }
+const plain: Inspect = () => ({ kind: 'Output' })
+const sequencerAt = (
+  at: EnginePosition,
+  {
+    replays = true,
+    inspect = plain,
+    ...over
+  }: Partial<SequencerLimits> & { replays?: boolean; inspect?: Inspect } = {},
+): Sequencer => new Sequencer(at, { ...limits, ...over }, { replays, inspect })
 const taken = (effects: readonly Effect[]): string[] =>
   effects.flatMap(effect => (effect.kind === 'take' ? [effect.payload.toString()] : []))
 const kinds = (effects: readonly Effect[]): string[] =>
   effects.map(effect =>
-    effect.kind === 'drop' ? `drop ${effect.reason}` : effect.kind === 'stop' ? `stop ${effect.code}` : effect.kind,
+    effect.kind === 'drop' ? `drop ${effect.reason}` : effect.kind === 'halt' ? `stop ${effect.code}` : effect.kind,
   )
 const outAt = (frames: readonly Out[] | undefined, seq: number): Out => {
   const frame = frames?.[seq - 1]
@@ -42,7 +53,7 @@ const outAt = (frames: readonly Out[] | undefined, seq: number): Out => {
 
 describe('a sequencer on an empty log', () => {
   it('asks for the oldest session and begins it with its first output', () => {
-    const sequencer = new Sequencer(nothing, limits)
+    const sequencer = sequencerAt(nothing)
     expect(sequencer.request(0)).toEqual({ session: null, from: 1n, to: 10n })
     const [life] = history([2])
     expect(kinds(sequencer.take(outAt(life, 1), 1))).toEqual(['session', 'take'])
@@ -50,13 +61,13 @@ describe('a sequencer on an empty log', () => {
   })
 
   it('begins a session that has no output yet from END', () => {
-    const sequencer = new Sequencer(nothing, limits)
+    const sequencer = sequencerAt(nothing)
     const at = { epoch: 4n, random: 9n, seq: 0n, chain: zeroChain }
     expect(kinds(sequencer.take({ kind: 'END', at, over: false, next: null }, 1))).toEqual(['session'])
   })
 
   it('stops when the engine has trimmed what nobody has', () => {
-    const sequencer = new Sequencer(nothing, limits)
+    const sequencer = sequencerAt(nothing)
     const at = outAt(history([9])[0], 5).at
     expect(kinds(sequencer.take({ kind: 'TRIMMED', at }, 1))).toEqual(['stop trimmed'])
   })
@@ -65,7 +76,7 @@ describe('a sequencer on an empty log', () => {
 describe('a sequencer within a session', () => {
   const [life = []] = history([20])
   const begun = (): Sequencer => {
-    const sequencer = new Sequencer(nothing, limits)
+    const sequencer = sequencerAt(nothing)
     sequencer.take(outAt(life, 1), 0)
     sequencer.take({ kind: 'END', at: outAt(life, 1).at, over: false, next: null }, 0)
     return sequencer
@@ -133,7 +144,7 @@ describe('a sequencer within a session', () => {
   })
 
   it('bounds what it keeps', () => {
-    const sequencer = new Sequencer(outAt(life, 1).at, { ...limits, bufferCount: 2 })
+    const sequencer = sequencerAt(outAt(life, 1).at, { bufferCount: 2 })
     const effects = [3, 4, 5].flatMap(seq => sequencer.take(outAt(life, seq), 1))
     expect(kinds(effects)).toEqual(['drop buffer-full'])
     expect(sequencer.buffered).toBe(2)
@@ -144,15 +155,15 @@ describe('a sequencer over sessions', () => {
   const [first = [], second = []] = history([3, 3])
 
   it('takes a new session by its first output only when that extends the chain', () => {
-    const complete = new Sequencer(outAt(first, 3).at, limits)
+    const complete = sequencerAt(outAt(first, 3).at)
     expect(kinds(complete.take(outAt(second, 1), 1))).toEqual(['session', 'take'])
-    const incomplete = new Sequencer(outAt(first, 2).at, limits)
+    const incomplete = sequencerAt(outAt(first, 2).at)
     expect(kinds(incomplete.take(outAt(second, 1), 1))).toEqual(['drop not-yet'])
     expect(incomplete.request(1)?.from).toBe(3n)
   })
 
   it('goes on to the next session by END', () => {
-    const sequencer = new Sequencer(outAt(first, 3).at, limits)
+    const sequencer = sequencerAt(outAt(first, 3).at)
     sequencer.request(0)
     const { epoch, random } = outAt(second, 1).at
     const end: EngineFrame = { kind: 'END', at: outAt(first, 3).at, over: true, next: { epoch, random } }
@@ -170,7 +181,7 @@ describe('any loss, doubling and order', () => {
         (lives, randoms) => {
           const sessions = history(lives)
           const all = sessions.flat()
-          const sequencer = new Sequencer(nothing, { ...limits, bufferCount: 4 })
+          const sequencer = sequencerAt(nothing, { bufferCount: 4 })
           const got: string[] = []
           const draw = (bound: number): number => (randoms.next().value ?? 0) % bound
           const feed = (frame: EngineFrame, ms: number): void => void got.push(...taken(sequencer.take(frame, ms)))

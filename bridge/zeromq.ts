@@ -36,6 +36,7 @@ export const zeroMqLink = (settings: ZeroMqSettings): OpenEngineLink => {
 }
 
 class ZeroMqLink implements EngineLink {
+  readonly replays = true
   readonly #live: zmq.Subscriber | zmq.Pull
   readonly #replay: zmq.Dealer
   #closed = false

@@ -42,14 +42,19 @@ export class MemoryEngine {
   /** Called with each acknowledgement, when it arrives. */
   onAck: (seq: bigint) => void = () => {}
   readonly #loses: (published: number) => boolean
+  readonly #clockUs: () => bigint
   readonly #links = new Set<MemoryLink>()
 
   constructor(
     count: number,
-    { loses = published => published % 7 === 3 }: { loses?: (published: number) => boolean } = {},
+    {
+      loses = published => published % 7 === 3,
+      clockUs = () => BigInt(Date.now()) * 1000n,
+    }: { readonly loses?: (published: number) => boolean; readonly clockUs?: () => bigint } = {},
   ) {
     this.journal = outputs(count)
     this.#loses = loses
+    this.#clockUs = clockUs
   }
 
   readonly open = (): Promise<EngineLink> => {
@@ -64,8 +69,13 @@ export class MemoryEngine {
       const frame = this.journal[this.published++] as OutFrame
       if (!this.#loses(this.published)) this.send(frame)
     }
+    this.beat()
+  }
+
+  /** A heartbeat, with the engine's clock. */
+  beat(): void {
     const at = this.journal[this.published - 1]?.at
-    if (at) this.send({ kind: 'HBT', at, clockUs: 0n })
+    if (at) this.send({ kind: 'HBT', at, clockUs: this.#clockUs() })
   }
 
   /** Sends any frame to everybody who listens. */
@@ -75,6 +85,7 @@ export class MemoryEngine {
 }
 
 class MemoryLink implements EngineLink {
+  readonly replays = true
   readonly #engine: MemoryEngine
   readonly #queues = { live: [] as EngineFrame[], replay: [] as EngineFrame[] }
   readonly #waiting = new Map<'live' | 'replay', (frames: readonly Buffer[] | undefined) => void>()
@@ -104,7 +115,11 @@ class MemoryLink implements EngineLink {
     if (frame.kind === 'ACK') {
       this.#engine.onAck(frame.seq)
       this.#engine.acked.push(frame.seq)
-    } else this.#replay(frame.from, frame.to)
+    } else {
+      this.#replay(frame.from, frame.to)
+      // One comes every second anyway.
+      this.#engine.beat()
+    }
     return Promise.resolve()
   }
 
