@@ -1,4 +1,4 @@
-import { DecodeError, decodeEngineOutput } from '../schemas/codec.ts'
+import { DecodeError, recordKindOf } from '../schemas/codec.ts'
 
 /** What a payload is: a record of the log, or nothing that may stand there. */
 type Inspection =
@@ -19,7 +19,7 @@ export const inspectOutput =
         reason: `${payload.length} bytes are over MAX_OUTPUT_BYTES=${maxOutputBytes}`,
       }
     try {
-      return { kind: decodeEngineOutput(payload).reference ? 'Reference' : 'Output' }
+      return { kind: recordKindOf(payload) }
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       return { kind: 'refused', code: 'undecodable-output', reason: error.message }

@@ -2,7 +2,7 @@ import type { Command, EnginePosition, LogRecord } from '../core/events.ts'
 import { pos as asPos, type Pos } from '../core/ids.ts'
 import type { OutgoingRecord, TxWriter } from '../runtime/kafka/port.ts'
 import { refuse } from '../runtime/stop.ts'
-import { encodeLogOutput, encodeLogRecord } from '../schemas/codec.ts'
+import { encodeLogRecord, stampLogOutput } from '../schemas/codec.ts'
 import { BoundedQueue } from './bounded-queue.ts'
 import type { BridgePorts, BridgeSettings } from './bridge.ts'
 import type { ClockGuard } from './clock-guard.ts'
@@ -17,9 +17,10 @@ export type Answer = WithoutPlace<Extract<LogRecord, { readonly command: Command
 /** What waits for its transaction. */
 export type Queued =
   | {
-      readonly kind: 'Output' | 'Reference'
+      readonly kind: 'Output'
       readonly at: EnginePosition
-      readonly payload: Buffer
+      /** All of the record but its pos. */
+      readonly record: Buffer
       readonly bytes: number
     }
   | { readonly kind: 'Session'; readonly at: EnginePosition; readonly bytes: number }
@@ -110,7 +111,7 @@ export class LogWriter {
     if ((await proof) === 'right') return true
     if (signal.aborted) return false
     // Outputs are replayed but the engine's clock is not heard: what to stamp can't be known.
-    if (this.queue.count > 0 && this.queue.some(({ kind }) => kind === 'Output' || kind === 'Reference'))
+    if (this.queue.some(({ kind }) => kind === 'Output'))
       throw refuse(
         'clock-in-doubt',
         `no heartbeat was heard from the engine, so this machine's clock can't be compared with its own before pos moves by ${byUs} µs; see that ENGINE_LIVE reaches the engine`,
@@ -147,8 +148,7 @@ export class LogWriter {
     const pos = this.#stamp(nowUs)
     switch (item.kind) {
       case 'Output':
-      case 'Reference':
-        return this.#outgoing(pos, encodeLogOutput(item.kind, { pos, at: item.at, payload: item.payload }))
+        return this.#outgoing(pos, stampLogOutput(item.record, pos))
       case 'Session':
         return this.#outgoing(pos, encodeLogRecord({ kind: 'Session', pos, at: item.at }))
       case 'Answer':

@@ -2,7 +2,7 @@ import type { EnginePosition } from '../core/events.ts'
 import type { Pos } from '../core/ids.ts'
 import type { TxWriter } from '../runtime/kafka/port.ts'
 import { refuse } from '../runtime/stop.ts'
-import { DecodeError } from '../schemas/decode-error.ts'
+import { DecodeError, logOutputBytes, writeLogOutput } from '../schemas/codec.ts'
 import type { BridgePorts, BridgeSettings } from './bridge.ts'
 import { ClockGuard } from './clock-guard.ts'
 import type { DialectFrame } from './dialects/dialect.ts'
@@ -22,6 +22,7 @@ import {
   stepProblem,
 } from './operator-commands.ts'
 import { Sequencer } from './sequencer.ts'
+import { Slab } from './slab.ts'
 
 export type TermOptions = {
   readonly settings: BridgeSettings
@@ -47,6 +48,7 @@ export class Term implements CommandDesk {
   readonly #sequencer: Sequencer
   readonly #guard: ClockGuard
   readonly #writer: LogWriter
+  readonly #slab = new Slab()
   #ackedMs = 0
   /** The Gap that waits for the stop it is for. */
   #meeting: Meeting | null = null
@@ -202,12 +204,7 @@ export class Term implements CommandDesk {
       case 'take':
         if (this.#meeting)
           this.#meet({ kind: 'refused', reason: `nothing is lost: the engine delivered ${named(effect.at)}` })
-        return this.#writer.queue.add({
-          kind: effect.record,
-          at: effect.at,
-          payload: effect.payload,
-          bytes: effect.payload.length + limits.recordOverheadBytes,
-        })
+        return this.#queue(effect)
       case 'session':
         return this.#writer.queue.add({ kind: 'Session', at: effect.at, bytes: limits.recordOverheadBytes })
       case 'drop':
@@ -215,6 +212,12 @@ export class Term implements CommandDesk {
       case 'halt':
         return this.#halt(effect)
     }
+  }
+
+  #queue({ at, payload, record: kind }: Extract<Effect, { kind: 'take' }>): void {
+    const record = this.#slab.take(logOutputBytes(payload))
+    writeLogOutput(kind, { at, payload }, record)
+    this.#writer.queue.add({ kind: 'Output', at, record, bytes: record.length + limits.recordOverheadBytes })
   }
 
   /** Stops, unless an operator has accepted the loss: then the log says so in this very place, and goes on behind it. */
