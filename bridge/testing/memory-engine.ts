@@ -75,6 +75,7 @@ export class MemoryEngine {
 }
 
 class MemoryLink implements EngineLink {
+  readonly replays = true
   readonly #engine: MemoryEngine
   readonly #queues = { live: [] as EngineFrame[], replay: [] as EngineFrame[] }
   readonly #waiting = new Map<'live' | 'replay', (frames: readonly Buffer[] | undefined) => void>()
