@@ -27,6 +27,24 @@ export const limits = {
   commandRetryMs: 500,
   /** How long a Gap waits for the stop it is for. */
   gapWaitMs: 30_000,
+  /**
+   * What may wait in one socket. libzmq's bound counts messages: it is this many bytes' worth of the largest output,
+   * within the counts below. Measured with 300-byte outputs in three frames, two processes on two busy cores, messages
+   * a second at a bound of 16, 64, 1000 and 10,000 messages: PUB 72, 121, 125, 137 thousand; PUSH 82, 122, 130, 77;
+   * ROUTER 55, 61, 73, 77. More than 64 buys nothing that can be told from noise, and at 10,000 a socket of 4 MiB
+   * outputs would hold 40 GiB.
+   */
+  socketBytes: 256 * 1024 * 1024,
+  socketCount: { min: 16, max: 1000 },
+  /**
+   * Frames up to so many times MAX_OUTPUT_BYTES (and the dialect's expansion) reach the bridge, which refuses an
+   * output by its size, session and seq. Beyond it libzmq cuts the connection, and all that is known is the limit.
+   */
+  frameMultiple: 2,
+  /** libzmq tells a retry at once; no word for so long means that it gave up. */
+  engineSilenceMs: 1000,
+  /** Of each thing that the sockets say again and again, one line per so long. */
+  engineLogMs: 10_000,
   sequencer: {
     bufferCount: 20_000,
     bufferBytes: 32 * 1024 * 1024,

@@ -4,16 +4,22 @@ import { namesOf } from '../runtime/names.ts'
 import { runService } from '../runtime/service.ts'
 import { kafkaSettings, setting, settingsProblem } from '../runtime/settings.ts'
 import { Bridge } from './bridge.ts'
-import { avroDialect } from './dialects/avro.ts'
+import type { Dialect } from './dialects/dialect.ts'
+import { dialects } from './dialects/dialects.ts'
 import { limits } from './limits.ts'
 import { zeroMqLink } from './zeromq.ts'
 
-const curveKey = z.string().default('')
+const curveKey = z
+  .string()
+  .regex(/^([\w.:+=^!/*?&<>()[\]{}@%$#-]{40})?$/, 'must be a CURVE key: 40 characters of Z85')
+  .default('')
 
 const settings = {
   ...kafkaSettings,
   ENGINE_LIVE: setting.text,
+  /** `none`: the engine keeps no journal to replay from. */
   ENGINE_REPLAY: setting.text,
+  ENGINE_DIALECT: z.enum(Object.keys(dialects) as (keyof typeof dialects)[]).default('avro'),
   ENGINE_SERVER_KEY: curveKey,
   ENGINE_PUBLIC_KEY: curveKey,
   ENGINE_SECRET_KEY: curveKey,
@@ -65,15 +71,19 @@ await runService({
       throw settingsProblem([
         `TICK_MS=${given.TICK_MS} must be below CLOCK_JUMP_MS=${given.CLOCK_JUMP_MS}: every Tick would ask for the time`,
       ])
-    const openEngineLink = zeroMqLink({
-      live: given.ENGINE_LIVE,
-      replay: given.ENGINE_REPLAY,
-      highWaterMark: 10_000,
-      maxMessageBytes: given.MAX_OUTPUT_BYTES + limits.recordOverheadBytes,
-      sendTimeoutMs: 1000,
-      curve: curveOf(given.ENGINE_SERVER_KEY, given.ENGINE_PUBLIC_KEY, given.ENGINE_SECRET_KEY),
-      plainBeyondLoopback: given.ENGINE_PLAIN,
-    })
+    const dialect: Dialect = dialects[given.ENGINE_DIALECT]
+    const openEngineLink = zeroMqLink(
+      {
+        live: given.ENGINE_LIVE,
+        replay: given.ENGINE_REPLAY,
+        maxOutputBytes: given.MAX_OUTPUT_BYTES,
+        expansion: dialect.expansion,
+        sendTimeoutMs: 1000,
+        curve: curveOf(given.ENGINE_SERVER_KEY, given.ENGINE_PUBLIC_KEY, given.ENGINE_SECRET_KEY),
+        plainBeyondLoopback: given.ENGINE_PLAIN,
+      },
+      { log, clock, metrics },
+    )
     const kafka = openKafkaFrom(given, { clientId: `${names.stream}-bridge`, log })
     const service = new Bridge(
       {
@@ -84,7 +94,7 @@ await runService({
         clockJumpMs: given.CLOCK_JUMP_MS,
         clockToleranceMs: given.CLOCK_TOLERANCE_MS,
       },
-      { kafka, dialect: avroDialect, openEngineLink, clock, log, metrics },
+      { kafka, dialect, openEngineLink, clock, log, metrics },
     )
     return { service, close: () => kafka.close() }
   },

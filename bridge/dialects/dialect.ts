@@ -19,6 +19,8 @@ export type DialectFrame =
 
 /** The wire format of one kind of engine. */
 export interface Dialect {
+  /** How many bytes a large output's message may take for one of its Avro: frames so much larger are let in. */
+  readonly expansion: number
   /** @throws DecodeError for whatever is not a message of this dialect */
   decode(frames: readonly Buffer[]): DialectFrame
   /** What to send for a request or an acknowledgement. */

@@ -1,8 +1,11 @@
 import { createServer } from 'node:net'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { curveKeyPair } from 'zeromq'
 import type { EngineLink } from '../../bridge/engine-link.ts'
 import { type ZeroMqSettings, zeroMqLink } from '../../bridge/zeromq.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import { decodeEngineFrame, encodeBridgeFrame } from '../../schemas/frames.ts'
 import { isDone, startEngine } from '../../sim/engine/testing/running-engine.ts'
 import { tempFolder } from '../../sim/engine/testing/temp-folder.ts'
@@ -18,16 +21,19 @@ const freePort = (): Promise<number> =>
 const settings = (over: Partial<ZeroMqSettings>): ZeroMqSettings => ({
   live: 'sub:tcp://127.0.0.1:1',
   replay: 'tcp://127.0.0.1:1',
-  highWaterMark: 1000,
-  maxMessageBytes: 1_000_000,
+  maxOutputBytes: 1_000_000,
+  expansion: 1,
   sendTimeoutMs: 1000,
   curve: null,
   plainBeyondLoopback: 'refused',
   ...over,
 })
 
+const linkOf = (given: ZeroMqSettings) =>
+  zeroMqLink(given, { log: pino({ level: 'silent' }), clock: systemClock, metrics: new Registry() })
+
 const opened = async (given: ZeroMqSettings): Promise<EngineLink> => {
-  const link = await zeroMqLink(given)()
+  const link = await linkOf(given)()
   onTestFinished(() => link.close())
   return link
 }
@@ -70,12 +76,12 @@ describe('the bridge’s link to a real engine', () => {
 
   it('speaks in the clear to loopback only, unless told otherwise', () => {
     const beyond = { live: 'sub:tcp://10.1.2.3:5555', replay: 'tcp://engine.internal:5556' }
-    expect(() => zeroMqLink(settings(beyond))).toThrow(/ENGINE_LIVE=.*loopback[^]*ENGINE_REPLAY=.*loopback/)
-    expect(() => zeroMqLink(settings({ ...beyond, plainBeyondLoopback: 'allowed' }))).not.toThrow()
-    expect(() => zeroMqLink(settings({ ...beyond, curve: keys().curve }))).not.toThrow()
+    expect(() => linkOf(settings(beyond))).toThrow(/ENGINE_LIVE=.*loopback[^]*ENGINE_REPLAY=.*loopback/)
+    expect(() => linkOf(settings({ ...beyond, plainBeyondLoopback: 'allowed' }))).not.toThrow()
+    expect(() => linkOf(settings({ ...beyond, curve: keys().curve }))).not.toThrow()
   })
 
   it('names an address of another form', () => {
-    expect(() => zeroMqLink(settings({ live: 'tcp://127.0.0.1:1' }))).toThrow(/must be sub:<address> or pull:<address>/)
+    expect(() => linkOf(settings({ live: 'tcp://127.0.0.1:1' }))).toThrow(/must be sub:<address> or pull:<address>/)
   })
 })
