@@ -4,8 +4,8 @@ import type { SequencerLimits } from './sequencer.ts'
 /** Every bound of the bridge. Their relations are checked at start, with the settings. */
 export const limits = {
   /** Taken outputs that wait for a transaction. */
-  queueCount: 20_000,
-  queueBytes: 32 * 1024 * 1024,
+  queueCount: 10_000,
+  queueBytes: 16 * 1024 * 1024,
   /** Records in one transaction. */
   batchCount: 2000,
   /** What framing, position and Kafka's own batch header add to an output. */
@@ -46,8 +46,8 @@ export const limits = {
   /** Of each thing that the sockets say again and again, one line per so long. */
   engineLogMs: 10_000,
   sequencer: {
-    bufferCount: 20_000,
-    bufferBytes: 32 * 1024 * 1024,
+    bufferCount: 10_000,
+    bufferBytes: 16 * 1024 * 1024,
     replayCount: 10_000n,
     replayTimeoutMs: 500,
     replayTimeoutMaxMs: 10_000,

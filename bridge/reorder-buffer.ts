@@ -2,7 +2,10 @@ import type { DialectFrame } from './dialects/dialect.ts'
 
 type Out = Extract<DialectFrame, { kind: 'OUT' }>
 
-/** Outputs of one session that are ahead of their turn, bounded by count and bytes. */
+/**
+ * Outputs of one session that are ahead of their turn, bounded by count and bytes. They are copied: the buffers that
+ * ZeroMQ hands over weigh several times what is in them, and may wait here for long.
+ */
 export class ReorderBuffer {
   readonly #maxCount: number
   readonly #maxBytes: number
@@ -22,7 +25,8 @@ export class ReorderBuffer {
     const { at, payload } = frame
     if (this.#frames.has(at.seq)) return 'seen'
     if (this.#frames.size >= this.#maxCount || this.#bytes + payload.length > this.#maxBytes) return 'buffer-full'
-    this.#frames.set(at.seq, frame)
+    const chain = at.chain && Buffer.from(at.chain)
+    this.#frames.set(at.seq, { kind: 'OUT', at: { ...at, chain }, payload: Buffer.from(payload) })
     this.#bytes += payload.length
     return 'kept'
   }
