@@ -45,6 +45,11 @@ export const commonSettings = {
     .string()
     .default('20000')
     .pipe(setting.integer({ min: 100, max: 600_000 })),
+  /** How long a service that must not go on still shows why at /metrics and /healthz, before its process ends. */
+  STOP_LINGER_MS: z
+    .string()
+    .default('15000')
+    .pipe(setting.integer({ min: 0, max: 600_000 })),
 }
 
 export const kafkaSettings = {
