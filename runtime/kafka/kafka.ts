@@ -1,8 +1,8 @@
-import type { Kafka } from 'kafkajs'
 import { LazyAdmin } from './admin.ts'
-import { type KafkaOptions, openClient } from './client.ts'
+import { type Client, type ClientOptions, openClient } from './client.ts'
 import { ClockProbe } from './clock-probe.ts'
 import { GrouplessFetcher } from './fetcher.ts'
+import { checkKafkaLimits, type KafkaLimits, kafkaLimits } from './limits.ts'
 import { PausedMembership } from './membership.ts'
 import type {
   CommittedOffset,
@@ -17,6 +17,13 @@ import type {
 import { GuardedTxWriter } from './tx-writer.ts'
 
 const fetchWaitMs = 250
+
+export type KafkaOptions = Omit<ClientOptions, 'limits'> & {
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  /** Others than usual: tests of faults would take minutes. */
+  readonly limits?: Partial<KafkaLimits>
+}
 
 /** Kafka through kafkajs, behind every guard it needs. */
 export const openKafka = (options: KafkaOptions): KafkaPort => new GuardedKafka(options)
@@ -40,24 +47,29 @@ export const openKafkaFrom = (
 
 class GuardedKafka implements KafkaPort {
   readonly #options: KafkaOptions
-  readonly #kafka: Kafka
+  readonly #limits: KafkaLimits
   readonly admin: LazyAdmin
   readonly #clock: ClockProbe
   #tailFetcher: Fetcher | null = null
 
   constructor(options: KafkaOptions) {
     this.#options = options
-    this.#kafka = openClient(options)
-    this.admin = new LazyAdmin(this.#kafka)
-    this.#clock = new ClockProbe(this.#kafka)
+    this.#limits = checkKafkaLimits({ ...kafkaLimits, ...options.limits })
+    const parts = { openClient: () => this.#openClient(), limits: this.#limits }
+    this.admin = new LazyAdmin(parts)
+    this.#clock = new ClockProbe(parts)
+  }
+
+  #openClient(): Client {
+    return openClient({ ...this.#options, limits: this.#limits })
   }
 
   openTxWriter({ transactionalId }: { readonly transactionalId: string }): Promise<TxWriter> {
-    return GuardedTxWriter.open({ kafka: this.#kafka, transactionalId })
+    return GuardedTxWriter.open({ client: this.#openClient(), transactionalId, limits: this.#limits })
   }
 
   openFetcher(): Fetcher {
-    return new GrouplessFetcher({ kafka: this.#kafka, waitMs: fetchWaitMs })
+    return new GrouplessFetcher({ client: this.#openClient(), limits: this.#limits, waitMs: fetchWaitMs })
   }
 
   bounds(topic: string): Promise<ReadonlyMap<number, PartitionBounds>> {
@@ -113,7 +125,7 @@ class GuardedKafka implements KafkaPort {
   join(options: JoinOptions): Promise<Membership> {
     const { sessionTimeoutMs, heartbeatIntervalMs } = this.#options
     return PausedMembership.join(
-      { kafka: this.#kafka, admin: this.admin },
+      { openClient: () => this.#openClient(), admin: this.admin, limits: this.#limits },
       { ...options, sessionTimeoutMs, heartbeatIntervalMs },
     )
   }
