@@ -1,3 +1,4 @@
+import type { KafkaSettings } from '../settings.ts'
 import { LazyAdmin } from './admin.ts'
 import { type Client, type ClientOptions, openClient } from './client.ts'
 import { ClockProbe } from './clock-probe.ts'
@@ -14,6 +15,7 @@ import type {
   PartitionBounds,
   TxWriter,
 } from './port.ts'
+import { kafkaSecurity } from './security.ts'
 import { GuardedTxWriter } from './tx-writer.ts'
 
 const fetchWaitMs = 250
@@ -28,13 +30,12 @@ export type KafkaOptions = Omit<ClientOptions, 'limits'> & {
 /** Kafka through kafkajs, behind every guard it needs. */
 export const openKafka = (options: KafkaOptions): KafkaPort => new GuardedKafka(options)
 
-/** The same, told by `kafkaSettings` as they were parsed. */
+/**
+ * The same, told by `kafkaSettings` as they were parsed.
+ * @throws Stop `settings` when those of TLS and SASL do not go together
+ */
 export const openKafkaFrom = (
-  settings: {
-    readonly KAFKA_BROKERS: readonly string[]
-    readonly KAFKA_SESSION_TIMEOUT_MS: number
-    readonly KAFKA_HEARTBEAT_INTERVAL_MS: number
-  },
+  settings: KafkaSettings,
   { clientId, log }: Pick<KafkaOptions, 'clientId' | 'log'>,
 ): KafkaPort =>
   openKafka({
@@ -43,6 +44,7 @@ export const openKafkaFrom = (
     log,
     sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT_MS,
     heartbeatIntervalMs: settings.KAFKA_HEARTBEAT_INTERVAL_MS,
+    ...kafkaSecurity(settings),
   })
 
 class GuardedKafka implements KafkaPort {

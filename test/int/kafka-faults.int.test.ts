@@ -114,7 +114,7 @@ describe('a client that begins behind the proxy', () => {
     await writer.close()
     expect(proxy.connections).toBeGreaterThan(before)
     expect(frames.requests.get('EndTxn')).toBeGreaterThan(0)
-    expect(await readAll(topic)).toEqual(['first'])
+    await expect.poll(() => readAll(topic), soon).toEqual(['first'])
   })
 })
 
