@@ -7,6 +7,7 @@ import { nobody, OffsetCommitter } from './offset-committer.ts'
 import type { CommittedOffset, KafkaAdmin, TopicSpec } from './port.ts'
 import { within } from './within.ts'
 
+const topicsRequestMs = 30_000
 const coordinatorAttempts = 60
 const coordinatorRetryMs = 250
 const leaderAttempts = 120
@@ -16,11 +17,14 @@ type Open = { readonly client: Client; readonly admin: Admin; readonly connected
 
 /** Administration over one connection, which is opened when first needed, and anew after a failure of it. */
 export class LazyAdmin implements KafkaAdmin {
-  readonly #openClient: () => Client
+  readonly #openClient: (limits?: Partial<KafkaLimits>) => Client
   readonly #limits: KafkaLimits
   #open: Open | null = null
 
-  constructor(options: { readonly openClient: () => Client; readonly limits: KafkaLimits }) {
+  constructor(options: {
+    readonly openClient: (limits?: Partial<KafkaLimits>) => Client
+    readonly limits: KafkaLimits
+  }) {
     this.#openClient = options.openClient
     this.#limits = options.limits
   }
@@ -31,7 +35,11 @@ export class LazyAdmin implements KafkaAdmin {
       const missing = specs.filter(({ topic }) => !existing.has(topic))
       const names = missing.map(({ topic }) => topic)
       if (names.length > 0) {
-        await admin.createTopics({ waitForLeaders: false, timeout: 30_000, topics: missing.map(toTopicConfig) })
+        await admin.createTopics({
+          waitForLeaders: false,
+          timeout: topicsRequestMs,
+          topics: missing.map(toTopicConfig),
+        })
         await untilLed(admin, names)
       }
       return names
@@ -59,7 +67,9 @@ export class LazyAdmin implements KafkaAdmin {
   }
 
   deleteTopics(topics: readonly string[]): Promise<void> {
-    return this.#longUse('delete topics', admin => admin.deleteTopics({ topics: [...topics], timeout: 30_000 }))
+    return this.#longUse('delete topics', admin =>
+      admin.deleteTopics({ topics: [...topics], timeout: topicsRequestMs }),
+    )
   }
 
   memberCount(group: string): Promise<number> {
@@ -98,26 +108,35 @@ export class LazyAdmin implements KafkaAdmin {
   }
 
   /** Runs with a connection; errors come out classified. */
-  use<T>(doing: string, action: (admin: Admin) => Promise<T>): Promise<T> {
-    return this.#within(this.#limits.askMs, doing, action)
-  }
-
-  #longUse<T>(doing: string, action: (admin: Admin) => Promise<T>): Promise<T> {
-    return this.#within(this.#limits.adminMs, doing, action)
-  }
-
-  async #within<T>(ms: number, doing: string, action: (admin: Admin) => Promise<T>): Promise<T> {
+  async use<T>(doing: string, action: (admin: Admin) => Promise<T>): Promise<T> {
     const used = (this.#open ??= this.#connect())
     const run = async (): Promise<T> => {
       await used.connected
       return action(used.admin)
     }
     try {
-      return await within(ms, doing, run())
+      return await within(this.#limits.askMs, doing, run())
     } catch (error) {
       // A connection that could not be made, or that lets us wait, would be found broken by everybody who comes after.
       if (!wasAnswered(error)) this.#drop(used)
       throw classify(error, doing)
+    }
+  }
+
+  /** Over a connection of its own, whose requests may take as long as a cluster takes to elect leaders. */
+  async #longUse<T>(doing: string, action: (admin: Admin) => Promise<T>): Promise<T> {
+    const client = this.#openClient({ requestMs: topicsRequestMs })
+    const admin = client.kafka.admin()
+    const run = async (): Promise<T> => {
+      await admin.connect()
+      return action(admin)
+    }
+    try {
+      return await within(this.#limits.adminMs, doing, run())
+    } catch (error) {
+      throw classify(error, doing)
+    } finally {
+      client.cut()
     }
   }
 

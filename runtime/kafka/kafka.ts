@@ -57,13 +57,16 @@ class GuardedKafka implements KafkaPort {
   constructor(options: KafkaOptions) {
     this.#options = options
     this.#limits = checkKafkaLimits({ ...kafkaLimits, ...options.limits })
-    const parts = { openClient: () => this.#openClient(), limits: this.#limits }
+    const parts = {
+      openClient: (limits?: Partial<KafkaLimits>) => this.#openClient(limits),
+      limits: this.#limits,
+    }
     this.admin = new LazyAdmin(parts)
     this.#clock = new ClockProbe(parts)
   }
 
-  #openClient(): Client {
-    return openClient({ ...this.#options, limits: this.#limits })
+  #openClient(limits?: Partial<KafkaLimits>): Client {
+    return openClient({ ...this.#options, limits: { ...this.#limits, ...limits } })
   }
 
   openTxWriter({ transactionalId }: { readonly transactionalId: string }): Promise<TxWriter> {

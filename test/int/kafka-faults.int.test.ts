@@ -32,19 +32,19 @@ let proxy: TcpProxy
 let direct: KafkaPort
 let names = 0
 
-const client = (through: readonly string[]): KafkaPort => {
+const client = (through: readonly string[], own: Partial<KafkaLimits> = {}): KafkaPort => {
   const port = openKafka({
     brokers: through,
     clientId: `${stem}_${opened.length}`,
     log: pino({ level: 'silent' }),
     sessionTimeoutMs,
     heartbeatIntervalMs: 200,
-    limits,
+    limits: own,
   })
   opened.push(port)
   return port
 }
-const behindProxy = (): KafkaPort => client([proxy.address])
+const behindProxy = (): KafkaPort => client([proxy.address], limits)
 
 beforeAll(async () => {
   const stack = await up({ servers: ['kafka'] })
