@@ -1,10 +1,10 @@
-/** A queue bounded by count and bytes: `space` resolves when there is room, `filled` when there is something. */
+/** A queue bounded by count and bytes. Whoever adds looks at `full` before reading more. */
 export class BoundedQueue<T extends { readonly bytes: number }> {
   readonly #maxCount: number
   readonly #maxBytes: number
   #items: T[] = []
   #bytes = 0
-  #changed: PromiseWithResolvers<void> = Promise.withResolvers<void>()
+  #waiting: PromiseWithResolvers<void> | null = null
 
   constructor({ maxCount, maxBytes }: { readonly maxCount: number; readonly maxBytes: number }) {
     this.#maxCount = maxCount
@@ -15,11 +15,19 @@ export class BoundedQueue<T extends { readonly bytes: number }> {
     return this.#items.length
   }
 
-  /** Takes an item even when full: whoever adds waits for `space` before reading more. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Takes an item even when full: what was read already has to go somewhere. */
   add(item: T): void {
     this.#items.push(item)
     this.#bytes += item.bytes
     this.wake()
+  }
+
+  some(condition: (item: T) => boolean): boolean {
+    return this.#items.some(condition)
   }
 
   /** The oldest items within the bounds; at least one when there is any. */
@@ -43,13 +51,14 @@ export class BoundedQueue<T extends { readonly bytes: number }> {
   }
 
   /** Resolves at the next change. */
-  get changed(): Promise<void> {
-    return this.#changed.promise
+  changed(): Promise<void> {
+    this.#waiting ??= Promise.withResolvers<void>()
+    return this.#waiting.promise
   }
 
   /** Makes whoever waits for a change look again, for instance because it is time to stop. */
   wake(): void {
-    this.#changed.resolve()
-    this.#changed = Promise.withResolvers<void>()
+    this.#waiting?.resolve()
+    this.#waiting = null
   }
 }

@@ -26,7 +26,7 @@ describe('a bounded queue', () => {
 
   it('tells of each change', async () => {
     const queue = new BoundedQueue({ maxCount: 9, maxBytes: 1000 })
-    const { changed } = queue
+    const changed = queue.changed()
     queue.add(item(1))
     await expect(changed).resolves.toBeUndefined()
   })

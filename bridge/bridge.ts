@@ -1,5 +1,4 @@
 import type { Registry } from 'prom-client'
-import type { EnginePosition } from '../core/events.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { KafkaPort } from '../runtime/kafka/port.ts'
 import { Leadership } from '../runtime/leadership.ts'
@@ -9,10 +8,12 @@ import type { Service } from '../runtime/service.ts'
 import { refuse } from '../runtime/stop.ts'
 import type { Dialect } from './dialects/dialect.ts'
 import type { OpenEngineLink } from './engine-link.ts'
+import { DropLog } from './drop-log.ts'
 import { limits } from './limits.ts'
 import { readLogTail } from './log-tail.ts'
 import { type BridgeMeters, openMeters } from './meters.ts'
-import { Term } from './term.ts'
+import { OperatorCommands } from './operator-commands.ts'
+import { Term, type TermOptions } from './term.ts'
 
 export type BridgeSettings = {
   readonly names: StreamNames
@@ -20,6 +21,10 @@ export type BridgeSettings = {
   readonly tickMs: number
   readonly batchBytes: number
   readonly maxOutputBytes: number
+  /** pos moves further in one step only when our clock agrees with the engine's and the broker's. */
+  readonly clockJumpMs: number
+  /** Clocks that are no further apart agree. */
+  readonly clockToleranceMs: number
 }
 
 export type BridgePorts = {
@@ -38,13 +43,15 @@ export class Bridge implements Service {
   readonly #ports: BridgePorts
   readonly #leadership: Leadership
   readonly #meters: BridgeMeters
-  #at: EnginePosition | null = null
+  readonly #drops: DropLog
+  #term: Term | null = null
 
   constructor(settings: BridgeSettings, ports: BridgePorts) {
     this.#settings = settings
     this.#ports = ports
     this.#meters = openMeters(ports.metrics)
     const { kafka, clock, log } = ports
+    this.#drops = new DropLog({ clock, log, meters: this.#meters })
     this.#leadership = new Leadership({
       kafka,
       clock,
@@ -63,14 +70,16 @@ export class Bridge implements Service {
 
   health(): { readonly ok: boolean; readonly [detail: string]: unknown } {
     const { state } = this.#leadership
-    return { ok: state !== 'joining' && state !== 'stopped', state, seq: this.#at?.seq, epoch: this.#at?.epoch }
+    const term = this.#term?.health ?? { ok: true }
+    return { ...term, ok: term.ok && state !== 'joining' && state !== 'stopped', state }
   }
 
   async #checkTopics(): Promise<void> {
     const { admin } = this.#ports.kafka
     const { topics } = this.#settings.names
-    const counts = await admin.partitionCounts([topics.log, topics.commands])
-    for (const topic of [topics.log, topics.commands]) {
+    const single = [topics.log, topics.commands, topics.clock]
+    const counts = await admin.partitionCounts(single)
+    for (const topic of single) {
       const count = counts.get(topic)
       if (count === undefined) throw refuse('topic-missing', `topic ${topic} does not exist; run: settle init`)
       if (count !== 1) throw refuse('topic-partitions', `topic ${topic} has ${count} partitions; it must have 1`)
@@ -85,26 +94,38 @@ export class Bridge implements Service {
       )
   }
 
-  /** One term as the active bridge. The order matters: fence, then read the tail, then listen. */
+  /**
+   * One term as the active bridge. The order matters: fence, then read the log's tail and how far commands were
+   * answered, then listen.
+   */
   async #lead(signal: AbortSignal): Promise<void> {
-    const { kafka, openEngineLink, log } = this.#ports
+    const { kafka, openEngineLink, clock, log } = this.#ports
     const { names } = this.#settings
     const writer = await kafka.openTxWriter({ transactionalId: names.transactionalIds.bridge })
     try {
       const tail = await readLogTail(kafka, names.topics.log)
-      log.info({ pos: tail.pos, epoch: tail.at.epoch, seq: tail.at.seq }, 'leading from the tail of the log')
-      const link = await openEngineLink()
-      const term = new Term({ settings: this.#settings, ports: this.#ports, meters: this.#meters, writer, link, tail })
-      term.onProgress = at => {
-        this.#at = at
-      }
+      const commands = await OperatorCommands.open({ kafka, clock, names })
       try {
-        await term.run(signal)
+        log.info({ pos: tail.pos, epoch: tail.at.epoch, seq: tail.at.seq }, 'leading from the tail of the log')
+        const link = await openEngineLink()
+        await this.#serve({ writer, link, commands, tail }, signal)
       } finally {
-        link.close()
+        await commands.close()
       }
     } finally {
       await writer.close()
+    }
+  }
+
+  async #serve(parts: Pick<TermOptions, 'writer' | 'link' | 'commands' | 'tail'>, signal: AbortSignal): Promise<void> {
+    try {
+      this.#meters.terms.inc()
+      const [settings, ports, meters, drops] = [this.#settings, this.#ports, this.#meters, this.#drops]
+      this.#term = new Term({ ...parts, settings, ports, meters, drops })
+      await this.#term.run(signal)
+    } finally {
+      this.#term = null
+      parts.link.close()
     }
   }
 }

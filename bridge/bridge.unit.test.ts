@@ -1,101 +1,11 @@
 import fc from 'fast-check'
-import { pino } from 'pino'
-import { Registry } from 'prom-client'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogRecord } from '../core/events.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { type BrokerRequest, MemoryBroker, type MemoryBrokerOptions } from '../runtime/kafka/testing/memory-broker.ts'
-import type { MemoryKafka } from '../runtime/kafka/testing/memory-kafka.ts'
-import { namesOf } from '../runtime/names.ts'
+import type { BrokerRequest } from '../runtime/kafka/testing/memory-broker.ts'
 import { eventually } from '../runtime/testing/eventually.ts'
-import { TestClock } from '../runtime/testing/test-clock.ts'
-import { decodeLogRecord, payloadOf } from '../schemas/codec.ts'
-import { Bridge, type BridgeSettings } from './bridge.ts'
-import { avroDialect } from './dialects/avro.ts'
-import { MemoryEngine } from './testing/memory-engine.ts'
-
-const names = namesOf('demo')
-const log = pino({ level: 'silent' })
-
-type Running = {
-  readonly bridge: Bridge
-  readonly kafka: MemoryKafka
-  readonly done: Promise<void>
-  readonly stop: () => Promise<void>
-}
-
-/** An engine, a broker, and bridges between them. */
-class World {
-  readonly clock: TestClock
-  readonly broker: MemoryBroker
-  readonly engine: MemoryEngine
-
-  constructor({
-    outputs = 40,
-    broker = {},
-  }: { readonly outputs?: number; readonly broker?: Partial<MemoryBrokerOptions> } = {}) {
-    this.clock = new TestClock()
-    this.engine = new MemoryEngine(outputs)
-    this.broker = new MemoryBroker({ clock: this.clock, ...broker })
-    for (const topic of [names.topics.log, names.topics.commands])
-      this.broker.addTopic({ topic, partitions: 1, config: { 'max.message.bytes': '8388608' } })
-  }
-
-  bridge(over: Partial<BridgeSettings> = {}, clock: Clock = this.clock): Running {
-    const settings = { names, tickMs: 60_000, batchBytes: 1_000_000, maxOutputBytes: 100_000, ...over }
-    const kafka = this.broker.client()
-    const { open: openEngineLink } = this.engine
-    const bridge = new Bridge(settings, {
-      kafka,
-      dialect: avroDialect,
-      openEngineLink,
-      clock,
-      log,
-      metrics: new Registry(),
-    })
-    const stopping = new AbortController()
-    const done = bridge.run(stopping.signal)
-    done.catch(() => {})
-    const stop = async (): Promise<void> => {
-      stopping.abort()
-      await done
-    }
-    return { bridge, kafka, done, stop }
-  }
-
-  get values(): readonly Buffer[] {
-    const partition = this.broker.log(names.topics.log, 0)
-    return partition.tail(1_000_000, partition.high).map(({ value }) => value)
-  }
-
-  get records(): readonly LogRecord[] {
-    return this.values.map(decodeLogRecord)
-  }
-
-  /** What is durable is visible once its markers have landed. */
-  visible(): Promise<void> {
-    const partition = this.broker.log(names.topics.log, 0)
-    return eventually('all markers have landed', () => partition.bounds.end === partition.high)
-  }
-
-  /** The engine goes on, a few outputs at a time, until everything is acknowledged. */
-  async publishAll(): Promise<void> {
-    const { engine } = this
-    await eventually('everything is acknowledged', async () => {
-      engine.publish(3)
-      await this.clock.sleep(20)
-      return engine.acked.at(-1) === BigInt(engine.journal.length)
-    })
-  }
-}
-
-/** The log is the engine's journal: each output once, in order, each at a higher pos, none lost. */
-const check = ({ values, records, engine }: World): void => {
-  const payloads = values.filter(value => 'output' in decodeLogRecord(value)).map(payloadOf)
-  expect(payloads).toEqual(engine.journal.map(({ payload }) => payload))
-  const positions = records.map(({ pos }) => pos)
-  for (const [i, pos] of positions.entries()) if (i > 0) expect(pos).toBeGreaterThan(positions[i - 1] as bigint)
-}
+import type { BridgeSettings } from './bridge.ts'
+import { check, names, type Running, World } from './testing/bridge-world.ts'
 
 let world: World
 beforeEach(() => {

@@ -28,6 +28,14 @@ const settings = {
     .string()
     .default('60000')
     .pipe(setting.integer({ min: 50, max: 3_600_000 })),
+  CLOCK_JUMP_MS: z
+    .string()
+    .default('300000')
+    .pipe(setting.integer({ min: 1000, max: 86_400_000 })),
+  CLOCK_TOLERANCE_MS: z
+    .string()
+    .default('5000')
+    .pipe(setting.integer({ min: 10, max: 600_000 })),
   BATCH_BYTES: z
     .string()
     .default('6291456')
@@ -59,6 +67,10 @@ await runService({
       throw settingsProblem([
         `MAX_OUTPUT_BYTES=${given.MAX_OUTPUT_BYTES} must be below BATCH_BYTES=${given.BATCH_BYTES}`,
       ])
+    if (given.TICK_MS >= given.CLOCK_JUMP_MS)
+      throw settingsProblem([
+        `TICK_MS=${given.TICK_MS} must be below CLOCK_JUMP_MS=${given.CLOCK_JUMP_MS}: every Tick would ask for the time`,
+      ])
     const dialect: Dialect = dialects[given.ENGINE_DIALECT]
     const openEngineLink = zeroMqLink(
       {
@@ -74,7 +86,14 @@ await runService({
     )
     const kafka = openKafkaFrom(given, { clientId: `${names.stream}-bridge`, log })
     const service = new Bridge(
-      { names, tickMs: given.TICK_MS, batchBytes: given.BATCH_BYTES, maxOutputBytes: given.MAX_OUTPUT_BYTES },
+      {
+        names,
+        tickMs: given.TICK_MS,
+        batchBytes: given.BATCH_BYTES,
+        maxOutputBytes: given.MAX_OUTPUT_BYTES,
+        clockJumpMs: given.CLOCK_JUMP_MS,
+        clockToleranceMs: given.CLOCK_TOLERANCE_MS,
+      },
       { kafka, dialect, openEngineLink, clock, log, metrics },
     )
     return { service, close: () => kafka.close() }

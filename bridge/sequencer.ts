@@ -1,22 +1,11 @@
 import type { EnginePosition, Session } from '../core/events.ts'
-import { nextChain } from '../schemas/chain.ts'
-import type { EngineFrame } from '../schemas/frames.ts'
+import { nextChain, zeroChain } from '../schemas/chain.ts'
+import type { DialectFrame, ToldPosition } from './dialects/dialect.ts'
+import { acceptLoss, type DropReason, type Effect, type Halt, halt, named } from './effect.ts'
+import type { Inspect } from './inspect-output.ts'
+import { ReorderBuffer } from './reorder-buffer.ts'
 
-type Out = Extract<EngineFrame, { kind: 'OUT' }>
-
-type DropReason = 'seen' | 'lower-epoch' | 'foreign-session' | 'not-yet' | 'buffer-full'
-
-/** What the shell does with a frame. */
-export type Effect =
-  /** The next output: into the queue. */
-  | { readonly kind: 'take'; readonly at: EnginePosition; readonly payload: Buffer }
-  /** The engine's next session begins; the old one is complete. */
-  | { readonly kind: 'session'; readonly at: EnginePosition }
-  | { readonly kind: 'drop'; readonly reason: DropReason; readonly at: EnginePosition }
-  /** The contract is broken: nothing more may be taken. */
-  | { readonly kind: 'stop'; readonly code: StopCode; readonly message: string }
-
-type StopCode = 'broken-chain' | 'trimmed' | 'engine-lost-outputs'
+type Out = Extract<DialectFrame, { kind: 'OUT' }>
 
 export type SequencerLimits = {
   /** Outputs ahead of their turn that are kept. */
@@ -33,7 +22,6 @@ export type ReplayRequest = { readonly session: Session | null; readonly from: b
 
 const noSession = 0n
 const sameSession = (a: Session, b: Session): boolean => a.epoch === b.epoch && a.random === b.random
-const named = ({ epoch, random, seq }: EnginePosition): string => `session ${epoch}/${random} seq ${seq}`
 
 /**
  * Puts the engine's frames, live and replayed, lost, doubled and out of order, into the one order there is:
@@ -41,18 +29,37 @@ const named = ({ epoch, random, seq }: EnginePosition): string => `session ${epo
  */
 export class Sequencer {
   readonly #limits: SequencerLimits
+  readonly #replays: boolean
+  readonly #inspect: Inspect
   #at: EnginePosition
-  readonly #buffer = new Map<bigint, Out>()
-  #bufferBytes = 0
-  #behind = true
+  /** The session before this one, whose late frames are no news. */
+  #finished: Session | null = null
+  readonly #buffer: ReorderBuffer
+  /** The highest seq of this session that the engine is known to have sent. */
+  #highest: bigint
+  /** The engine has said once that this session has nothing beyond `at`, or live frames have led up to it. */
+  #confirmed = false
+  /** A later session is known. */
+  #later = false
+  /** The engine has ended this session at `at`. */
+  #over = false
   #replay: { readonly askedMs: number; readonly waitMs: number } | null = null
   #waitMs: number
   #progressed = false
+  #fruitless = 0
 
-  /** `at`: where the log stands; epoch 0 when it has no session yet. */
-  constructor(at: EnginePosition, limits: SequencerLimits) {
+  /** `at`: where the log stands; epoch 0 when it has no session yet. `replays`: whether the engine can. */
+  constructor(
+    at: EnginePosition,
+    limits: SequencerLimits,
+    { replays, inspect }: { readonly replays: boolean; readonly inspect: Inspect },
+  ) {
     this.#at = at
+    this.#highest = at.seq
     this.#limits = limits
+    this.#buffer = new ReorderBuffer({ maxCount: limits.bufferCount, maxBytes: limits.bufferBytes })
+    this.#replays = replays
+    this.#inspect = inspect
     this.#waitMs = limits.replayTimeoutMs
   }
 
@@ -61,21 +68,27 @@ export class Sequencer {
   }
 
   get buffered(): number {
-    return this.#buffer.size
+    return this.#buffer.count
   }
 
   /** True when outputs are known, or not known not, to be missing. */
   get behind(): boolean {
-    return this.#behind
+    return !this.#confirmed || this.#later || this.#highest > this.#at.seq
   }
 
-  take(frame: EngineFrame, nowMs: number): readonly Effect[] {
+  /** Requests in a row that brought nothing. */
+  get fruitless(): number {
+    return this.#fruitless
+  }
+
+  take(frame: DialectFrame, nowMs: number): readonly Effect[] {
     switch (frame.kind) {
       case 'OUT':
         return this.#out(frame, nowMs)
       case 'HBT':
+        return this.#told(frame.at, 'goes on')
       case 'EOS':
-        return this.#heartbeat(frame.at)
+        return this.#told(frame.at, 'is over')
       case 'END':
         return this.#end(frame)
       case 'TRIMMED':
@@ -85,148 +98,238 @@ export class Sequencer {
 
   /** The replay to ask for now, or null. */
   request(nowMs: number): ReplayRequest | null {
-    if (!this.#behind) return null
+    if (!this.#replays || !this.behind) return null
     if (this.#replay && nowMs - this.#replay.askedMs < this.#replay.waitMs) return null
-    if (this.#replay) this.#waitMs = Math.min(this.#waitMs * 2, this.#limits.replayTimeoutMaxMs)
+    if (this.#replay) {
+      this.#waitMs = Math.min(this.#waitMs * 2, this.#limits.replayTimeoutMaxMs)
+      this.#fruitless++
+    }
     this.#replay = { askedMs: nowMs, waitMs: this.#waitMs }
     this.#progressed = false
     const from = this.#at.seq + 1n
-    return {
-      session: this.#at.epoch === noSession ? null : { epoch: this.#at.epoch, random: this.#at.random },
-      from,
-      to: from + this.#limits.replayCount - 1n,
+    const session = this.#at.epoch === noSession ? null : { epoch: this.#at.epoch, random: this.#at.random }
+    // Whatever is here already comes again and is dropped: with many holes one answer fills them all.
+    return { session, from, to: from + this.#limits.replayCount - 1n }
+  }
+
+  /** What is missing may have been lost live: its replay, or a frame seen late, is asked for in the usual way. */
+  lost(): void {
+    this.#confirmed = false
+  }
+
+  /** An operator has accepted the loss of everything between `at` and `to`. */
+  accept(to: EnginePosition): void {
+    if (!sameSession(to, this.#at)) {
+      this.#enter(to)
+    } else {
+      this.#buffer.dropTo(to.seq)
     }
+    this.#at = to
+    this.#confirmed = false
+    this.#over = false
+    this.#replay = null
   }
 
   #out(frame: Out, nowMs: number): readonly Effect[] {
     const { at } = frame
+    switch (this.#placeOf(at)) {
+      case 'lower-epoch':
+      case 'finished-session':
+      case 'foreign-session':
+        return [{ kind: 'drop', reason: this.#placeOf(at) as DropReason, at }]
+      case 'later':
+        return this.#firstOfSession(frame, nowMs)
+      case 'this':
+        if (at.seq <= this.#at.seq) return [{ kind: 'drop', reason: 'seen', at }]
+        return at.seq > this.#at.seq + 1n ? this.#keep(frame) : this.#next(frame, nowMs)
+    }
+  }
+
+  #placeOf(at: Session): 'this' | 'later' | 'lower-epoch' | 'finished-session' | 'foreign-session' {
     const now = this.#at
-    if (now.epoch !== noSession && at.epoch < now.epoch) return [{ kind: 'drop', reason: 'lower-epoch', at }]
-    if (at.epoch === now.epoch && at.random !== now.random) return [{ kind: 'drop', reason: 'foreign-session', at }]
-    if (!sameSession(at, now)) return this.#firstOfSession(frame, nowMs)
-    if (at.seq <= now.seq) return [{ kind: 'drop', reason: 'seen', at }]
-    if (at.seq > now.seq + 1n) return this.#keep(frame)
-    return this.#next(frame, nowMs)
+    if (now.epoch === noSession) return 'later'
+    if (sameSession(at, now)) return 'this'
+    if (at.epoch === now.epoch) return 'foreign-session'
+    if (at.epoch > now.epoch) return 'later'
+    return this.#finished && sameSession(at, this.#finished) ? 'finished-session' : 'lower-epoch'
   }
 
   /** A new session's first output that extends our chain proves that we have all of the session before. */
   #firstOfSession(frame: Out, nowMs: number): readonly Effect[] {
     const { at, payload } = frame
-    if (at.seq !== 1n || !nextChain(this.#at.chain, payload).equals(at.chain)) {
-      this.#behind = true
-      return [{ kind: 'drop', reason: 'not-yet', at }]
-    }
-    return [...this.#begin(at), ...this.#next(frame, nowMs)]
+    const follows =
+      at.seq === 1n && (at.chain ? nextChain(this.#at.chain, payload).equals(at.chain) : this.#mayBeginUnchained())
+    if (follows) return [...this.#begin(at), ...this.#next(frame, nowMs)]
+    this.#later = true
+    if (!this.#replays) return [this.#gap(at, null)]
+    return [{ kind: 'drop', reason: 'not-yet', at }]
   }
 
-  #begin({ epoch, random }: Session): readonly Effect[] {
-    this.#at = { epoch, random, seq: 0n, chain: this.#at.chain }
-    this.#buffer.clear()
-    this.#bufferBytes = 0
+  /** Without a chain the end of a session must have been told; of the very first one only a replay tells which it is. */
+  #mayBeginUnchained(): boolean {
+    return this.#over || (this.#at.epoch === noSession && !this.#replays)
+  }
+
+  #begin(session: Session): readonly Effect[] {
+    this.#enter(session)
+    this.#at = { epoch: session.epoch, random: session.random, seq: 0n, chain: this.#at.chain }
     return [{ kind: 'session', at: this.#at }]
+  }
+
+  #enter(session: Session): void {
+    this.#finished = this.#at.epoch === noSession || sameSession(session, this.#at) ? null : this.#at
+    this.#buffer.clear()
+    this.#highest = 0n
+    this.#later = false
+    this.#over = false
+    this.#confirmed = true
+    this.#progress(null)
   }
 
   #next(first: Out, nowMs: number): readonly Effect[] {
     const effects: Effect[] = []
-    for (let frame: Out | undefined = first; frame; frame = this.#buffer.get(this.#at.seq + 1n)) {
+    for (let frame: Out | undefined = first; frame; frame = this.#buffer.take(this.#at.seq + 1n)) {
       const { at, payload } = frame
-      if (this.#buffer.delete(at.seq)) this.#bufferBytes -= payload.length
-      if (!nextChain(this.#at.chain, payload).equals(at.chain))
-        return [
-          ...effects,
-          {
-            kind: 'stop',
-            code: 'broken-chain',
-            message: `${named(at)}: its chain does not follow from ${named(this.#at)}; the engine's journal and the log disagree`,
-          },
-        ]
-      this.#at = at
-      effects.push({ kind: 'take', at, payload })
+      const chain = nextChain(this.#at.chain, payload)
+      if (at.chain && !chain.equals(at.chain)) {
+        effects.push(
+          halt('broken-chain', `${named(at)}: its chain does not follow from ${named(this.#at)}; ${disagree}`),
+        )
+        return effects
+      }
+      const next = { epoch: at.epoch, random: at.random, seq: at.seq, chain }
+      const found = this.#inspect(payload)
+      if (found.kind === 'refused') {
+        const message = `${named(at)}: ${found.reason}; to go on without it, accept its loss: ${acceptLoss(this.#at)}`
+        effects.push(halt(found.code, message, next))
+        return effects
+      }
+      this.#at = next
+      effects.push({ kind: 'take', at: next, payload, record: found.kind })
     }
-    this.#waitMs = this.#limits.replayTimeoutMs
-    this.#progressed = true
-    // What is under way made progress: it is not late yet.
-    if (this.#replay) this.#replay = { askedMs: nowMs, waitMs: this.#waitMs }
+    if (this.#at.seq > this.#highest) this.#highest = this.#at.seq
+    // Nothing before it is missing, and what the engine has beyond it is told by its heartbeats.
+    this.#confirmed = true
+    this.#progress(nowMs)
     return effects
   }
 
+  /** What is under way made progress: it is not late yet. */
+  #progress(nowMs: number | null): void {
+    this.#waitMs = this.#limits.replayTimeoutMs
+    this.#progressed = true
+    this.#fruitless = 0
+    this.#replay = this.#replay && nowMs !== null ? { askedMs: nowMs, waitMs: this.#waitMs } : null
+  }
+
   #keep(frame: Out): readonly Effect[] {
-    this.#behind = true
-    const { at, payload } = frame
-    if (this.#buffer.has(at.seq)) return [{ kind: 'drop', reason: 'seen', at }]
-    const { bufferCount, bufferBytes } = this.#limits
-    if (this.#buffer.size >= bufferCount || this.#bufferBytes + payload.length > bufferBytes)
-      return [{ kind: 'drop', reason: 'buffer-full', at }]
-    this.#buffer.set(at.seq, frame)
-    this.#bufferBytes += payload.length
-    return []
+    const { at } = frame
+    if (at.seq > this.#highest) this.#highest = at.seq
+    if (!this.#replays) return [this.#gap(at, null)]
+    const kept = this.#buffer.add(frame)
+    return kept === 'kept' ? [] : [{ kind: 'drop', reason: kept, at }]
   }
 
   /** The engine tells how far it has come: the loss of the last message is seen too. */
-  #heartbeat(at: EnginePosition): readonly Effect[] {
-    const now = this.#at
-    if (now.epoch !== noSession && at.epoch < now.epoch) return [{ kind: 'drop', reason: 'lower-epoch', at }]
-    if (at.epoch === now.epoch && at.random !== now.random) return [{ kind: 'drop', reason: 'foreign-session', at }]
-    if (!sameSession(at, now) || at.seq > now.seq) {
-      this.#behind = true
-      return []
-    }
+  #told(at: ToldPosition, session: 'goes on' | 'is over'): readonly Effect[] {
+    const place = this.#placeOf(at)
+    if (place === 'later') return this.#toldLater(at)
+    if (place !== 'this') return [{ kind: 'drop', reason: place, at }]
+    if (at.seq > this.#highest) this.#highest = at.seq
+    if (at.seq > this.#at.seq) return this.#replays ? [] : [this.#gap(at, this.#resumed(at))]
+    if (at.seq === this.#at.seq && session === 'is over') this.#over = true
     return this.#sameChain(at)
   }
 
-  /** Two histories of one output: the engine lost its journal, or this is another engine. */
-  #sameChain(at: EnginePosition): readonly Effect[] {
-    if (at.seq !== this.#at.seq || at.chain.equals(this.#at.chain)) return []
-    return [
-      {
-        kind: 'stop',
-        code: 'broken-chain',
-        message: `${named(at)}: the engine's chain differs from the log's; the engine's journal and the log disagree`,
-      },
-    ]
+  /** A session that begins with the chain at which ours stands leaves nothing out. */
+  #toldLater(at: ToldPosition): readonly Effect[] {
+    const follows = at.seq === 0n && (at.chain ? at.chain.equals(this.#at.chain) : this.#mayBeginUnchained())
+    if (follows) return this.#begin(at)
+    this.#later = true
+    return this.#replays ? [] : [this.#gap(at, this.#resumed(at))]
   }
 
-  #end({ at, over, next }: Extract<EngineFrame, { kind: 'END' }>): readonly Effect[] {
+  /** Two histories of one output: the engine lost its journal, or this is another engine. */
+  #sameChain(at: ToldPosition): readonly Effect[] {
+    if (at.seq !== this.#at.seq || !at.chain || at.chain.equals(this.#at.chain)) return []
+    return [halt('broken-chain', `${named(at)}: the engine's chain differs from the log's; ${disagree}`)]
+  }
+
+  #end({ at, over, next }: Extract<DialectFrame, { kind: 'END' }>): readonly Effect[] {
     const now = this.#at
     // The very first request names no session; its answer names the oldest.
-    if (now.epoch === noSession) {
-      this.#replay = null
-      this.#waitMs = this.#limits.replayTimeoutMs
-      return at.seq === 0n ? this.#begin(at) : []
-    }
+    if (now.epoch === noSession) return this.#endOfOldest(at)
     if (!sameSession(at, now)) return []
     // An answer that brought nothing waits out its time, or asking and answering would chase each other.
     if (this.#progressed || at.seq === now.seq) this.#replay = null
-    // Where a session that goes on had come when the answer was written; live frames have overtaken it.
+    if (at.seq > this.#highest) this.#highest = at.seq
+    if (at.seq > now.seq) return []
+    // Where a session that goes on had come when the answer was written; live frames may have overtaken it.
+    this.#confirmed = true
+    this.#later = false
     if (at.seq < now.seq && !over) return []
     if (at.seq < now.seq)
       return [
-        {
-          kind: 'stop',
-          code: 'engine-lost-outputs',
-          message: `the engine's journal of this session ends at seq ${at.seq}, but the log holds ${named(now)}: the engine lost outputs that it had sent`,
-        },
+        halt(
+          'engine-lost-outputs',
+          `the engine's journal of this session ends at seq ${at.seq}, but the log holds ${named(now)}: the engine lost outputs that it had sent; restore its journal`,
+        ),
       ]
-    if (at.seq > now.seq) {
-      this.#behind = true
-      return []
-    }
     const broken = this.#sameChain(at)
     if (broken.length > 0) return broken
-    this.#behind = this.#buffer.size > 0 || (over && next !== null)
-    return over && next ? this.#begin(next) : []
+    this.#over = over
+    if (!over || !next) return []
+    if (next.epoch <= now.epoch)
+      return [
+        halt(
+          'session-order',
+          `the engine names session ${next.epoch}/${next.random} as the one after ${named(now)}; epochs only rise`,
+        ),
+      ]
+    const effects = this.#begin(next)
+    // How far the next one has come is not known yet.
+    this.#confirmed = false
+    return effects
   }
 
-  #trimmed(at: EnginePosition): readonly Effect[] {
+  #endOfOldest(at: ToldPosition): readonly Effect[] {
+    // A chain is proven by the first output; where there is none, the answer alone tells which session is the first.
+    if (at.seq > 0n && at.chain) return []
+    if (at.chain && !at.chain.equals(zeroChain))
+      return [halt('broken-chain', `${named(at)}: the engine has a history before it, but the log is empty`)]
+    const effects = this.#begin(at)
+    this.#confirmed = at.seq === 0n
+    return effects
+  }
+
+  #trimmed(at: ToldPosition): readonly Effect[] {
     const now = this.#at
-    const first = now.epoch === noSession
-    if (!first && (!sameSession(at, now) || at.seq <= now.seq)) return []
+    const place = this.#placeOf(at)
+    if (place === 'this' && at.seq <= now.seq) return []
+    if (place !== 'this' && place !== 'later') return [{ kind: 'drop', reason: place, at }]
+    const from = now.epoch === noSession ? 'the beginning' : `what follows ${named(now)}`
     return [
-      {
-        kind: 'stop',
-        code: 'trimmed',
-        message: `the engine no longer keeps seq ${first ? 1n : now.seq + 1n} to ${at.seq} of session ${at.epoch}/${at.random}: they are lost unless its journal can be restored`,
-      },
+      halt(
+        'trimmed',
+        `the engine no longer keeps ${from}, up to ${named(at)}; restore its journal, or accept the loss: ${acceptLoss(now)}`,
+        this.#resumed(at),
+      ),
     ]
   }
+
+  #gap(at: ToldPosition, resumeAt: EnginePosition | null): Halt {
+    const now = this.#at
+    return halt(
+      'gap-without-replay',
+      `${named(at)} came after ${named(now)}; what lies between is lost, and this engine can't replay; to go on, accept the loss: ${acceptLoss(now)}`,
+      resumeAt,
+    )
+  }
+
+  /** Without a chain of the engine's ours goes on from where it stands. */
+  #resumed({ epoch, random, seq, chain }: ToldPosition): EnginePosition {
+    return { epoch, random, seq, chain: chain ?? this.#at.chain }
+  }
 }
+
+const disagree = "the engine's journal and the log disagree"

@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest'
 import type { EnginePosition } from '../core/events.ts'
 import { nextChain, zeroChain } from '../schemas/chain.ts'
 import type { EngineFrame } from '../schemas/frames.ts'
-import { type Effect, Sequencer } from './sequencer.ts'
+import type { DialectFrame, ToldPosition } from './dialects/dialect.ts'
+import type { Effect } from './effect.ts'
+import type { Inspect } from './inspect-output.ts'
+import { Sequencer, type SequencerLimits } from './sequencer.ts'
 
 const limits = {
   bufferCount: 50,
@@ -28,11 +31,20 @@ const history = (lives: readonly number[]): readonly (readonly Out[])[] => {
     }),
   )
 }
+const plain: Inspect = () => ({ kind: 'Output' })
+const sequencerAt = (
+  at: EnginePosition,
+  {
+    replays = true,
+    inspect = plain,
+    ...over
+  }: Partial<SequencerLimits> & { replays?: boolean; inspect?: Inspect } = {},
+): Sequencer => new Sequencer(at, { ...limits, ...over }, { replays, inspect })
 const taken = (effects: readonly Effect[]): string[] =>
   effects.flatMap(effect => (effect.kind === 'take' ? [effect.payload.toString()] : []))
 const kinds = (effects: readonly Effect[]): string[] =>
   effects.map(effect =>
-    effect.kind === 'drop' ? `drop ${effect.reason}` : effect.kind === 'stop' ? `stop ${effect.code}` : effect.kind,
+    effect.kind === 'drop' ? `drop ${effect.reason}` : effect.kind === 'halt' ? `stop ${effect.code}` : effect.kind,
   )
 const outAt = (frames: readonly Out[] | undefined, seq: number): Out => {
   const frame = frames?.[seq - 1]
@@ -42,7 +54,7 @@ const outAt = (frames: readonly Out[] | undefined, seq: number): Out => {
 
 describe('a sequencer on an empty log', () => {
   it('asks for the oldest session and begins it with its first output', () => {
-    const sequencer = new Sequencer(nothing, limits)
+    const sequencer = sequencerAt(nothing)
     expect(sequencer.request(0)).toEqual({ session: null, from: 1n, to: 10n })
     const [life] = history([2])
     expect(kinds(sequencer.take(outAt(life, 1), 1))).toEqual(['session', 'take'])
@@ -50,13 +62,13 @@ describe('a sequencer on an empty log', () => {
   })
 
   it('begins a session that has no output yet from END', () => {
-    const sequencer = new Sequencer(nothing, limits)
+    const sequencer = sequencerAt(nothing)
     const at = { epoch: 4n, random: 9n, seq: 0n, chain: zeroChain }
     expect(kinds(sequencer.take({ kind: 'END', at, over: false, next: null }, 1))).toEqual(['session'])
   })
 
   it('stops when the engine has trimmed what nobody has', () => {
-    const sequencer = new Sequencer(nothing, limits)
+    const sequencer = sequencerAt(nothing)
     const at = outAt(history([9])[0], 5).at
     expect(kinds(sequencer.take({ kind: 'TRIMMED', at }, 1))).toEqual(['stop trimmed'])
   })
@@ -65,7 +77,7 @@ describe('a sequencer on an empty log', () => {
 describe('a sequencer within a session', () => {
   const [life = []] = history([20])
   const begun = (): Sequencer => {
-    const sequencer = new Sequencer(nothing, limits)
+    const sequencer = sequencerAt(nothing)
     sequencer.take(outAt(life, 1), 0)
     sequencer.take({ kind: 'END', at: outAt(life, 1).at, over: false, next: null }, 0)
     return sequencer
@@ -133,7 +145,7 @@ describe('a sequencer within a session', () => {
   })
 
   it('bounds what it keeps', () => {
-    const sequencer = new Sequencer(outAt(life, 1).at, { ...limits, bufferCount: 2 })
+    const sequencer = sequencerAt(outAt(life, 1).at, { bufferCount: 2 })
     const effects = [3, 4, 5].flatMap(seq => sequencer.take(outAt(life, seq), 1))
     expect(kinds(effects)).toEqual(['drop buffer-full'])
     expect(sequencer.buffered).toBe(2)
@@ -144,20 +156,189 @@ describe('a sequencer over sessions', () => {
   const [first = [], second = []] = history([3, 3])
 
   it('takes a new session by its first output only when that extends the chain', () => {
-    const complete = new Sequencer(outAt(first, 3).at, limits)
+    const complete = sequencerAt(outAt(first, 3).at)
     expect(kinds(complete.take(outAt(second, 1), 1))).toEqual(['session', 'take'])
-    const incomplete = new Sequencer(outAt(first, 2).at, limits)
+    const incomplete = sequencerAt(outAt(first, 2).at)
     expect(kinds(incomplete.take(outAt(second, 1), 1))).toEqual(['drop not-yet'])
     expect(incomplete.request(1)?.from).toBe(3n)
   })
 
   it('goes on to the next session by END', () => {
-    const sequencer = new Sequencer(outAt(first, 3).at, limits)
+    const sequencer = sequencerAt(outAt(first, 3).at)
     sequencer.request(0)
     const { epoch, random } = outAt(second, 1).at
     const end: EngineFrame = { kind: 'END', at: outAt(first, 3).at, over: true, next: { epoch, random } }
     expect(kinds(sequencer.take(end, 1))).toEqual(['session'])
     expect(sequencer.request(1)).toEqual({ session: { epoch, random }, from: 1n, to: 10n })
+  })
+})
+
+describe('a sequencer that is told of sessions', () => {
+  const [first = [], second = []] = history([3, 3])
+  const sessionOf = (out: Out) => ({ epoch: out.at.epoch, random: out.at.random })
+  const beginOf = (out: Out, chain: Buffer | null) => ({ ...sessionOf(out), seq: 0n, chain })
+  const hbt = (at: ToldPosition): DialectFrame => ({ kind: 'HBT', at, clockUs: 0n })
+
+  it('begins the next by a heartbeat that starts where this one stands, and by no other', () => {
+    const last = outAt(first, 3).at
+    const complete = sequencerAt(last)
+    expect(kinds(complete.take(hbt(beginOf(outAt(second, 1), last.chain)), 1))).toEqual(['session'])
+    expect(complete.at).toEqual({ ...sessionOf(outAt(second, 1)), seq: 0n, chain: last.chain })
+    const incomplete = sequencerAt(outAt(first, 2).at)
+    expect(incomplete.take(hbt(beginOf(outAt(second, 1), last.chain)), 1)).toEqual([])
+    expect(incomplete.request(1)?.session).toEqual(sessionOf(outAt(first, 1)))
+  })
+
+  it('drops late frames of the session before as finished, of an older engine as an alarm', () => {
+    const sequencer = sequencerAt(outAt(first, 3).at)
+    sequencer.take(outAt(second, 1), 1)
+    expect(kinds(sequencer.take(outAt(first, 3), 2))).toEqual(['drop finished-session'])
+    const older = { ...outAt(first, 3).at, random: 77n }
+    expect(kinds(sequencer.take(hbt(older), 2))).toEqual(['drop lower-epoch'])
+  })
+
+  it('stops when the session after does not come after', () => {
+    const { at } = outAt(second, 3)
+    const end: DialectFrame = { kind: 'END', at, over: true, next: sessionOf(outAt(first, 1)) }
+    expect(kinds(sequencerAt(at).take(end, 1))).toEqual(['stop session-order'])
+  })
+
+  it('asks the next session that END names how far it has come', () => {
+    const sequencer = sequencerAt(outAt(first, 3).at)
+    const next = sessionOf(outAt(second, 1))
+    sequencer.take({ kind: 'END', at: outAt(first, 3).at, over: true, next }, 1)
+    expect(sequencer.behind).toBe(true)
+    expect(sequencer.request(1)?.session).toEqual(next)
+    sequencer.take({ kind: 'END', at: beginOf(outAt(second, 1), outAt(first, 3).at.chain), over: false, next: null }, 2)
+    expect(sequencer.behind).toBe(false)
+  })
+
+  it('stops when the engine keeps later sessions only', () => {
+    const trimmed: DialectFrame = { kind: 'TRIMMED', at: outAt(second, 2).at }
+    const effects = sequencerAt(outAt(first, 3).at).take(trimmed, 1)
+    expect(effects).toMatchObject([{ kind: 'halt', code: 'trimmed', resumeAt: outAt(second, 2).at }])
+    expect(effects[0]).toMatchObject({ message: expect.stringContaining('settle gap --after 1/100/3') })
+  })
+
+  it('believes this session over a stranger’s word of a later one', () => {
+    const { at } = outAt(first, 3)
+    const sequencer = sequencerAt(at)
+    sequencer.take({ kind: 'END', at, over: false, next: null }, 1)
+    sequencer.take(outAt(second, 2), 2)
+    expect(sequencer.behind).toBe(true)
+    sequencer.request(2)
+    sequencer.take({ kind: 'END', at, over: false, next: null }, 3)
+    expect(sequencer.behind).toBe(false)
+  })
+
+  it('stops on a history that begins before an empty log', () => {
+    const { at } = outAt(second, 1)
+    const end: DialectFrame = { kind: 'END', at: { ...at, seq: 0n }, over: false, next: null }
+    expect(kinds(sequencerAt(nothing).take(end, 1))).toEqual(['stop broken-chain'])
+  })
+
+  it('asks again for what was lost, and counts what brings nothing', () => {
+    const { at } = outAt(first, 3)
+    const sequencer = sequencerAt(at)
+    sequencer.take({ kind: 'END', at, over: false, next: null }, 0)
+    expect(sequencer.request(0)).toBeNull()
+    sequencer.lost()
+    for (let ms = 0; ms <= 700; ms += 100) sequencer.request(ms)
+    expect(sequencer.fruitless).toBe(3)
+    sequencer.take({ kind: 'END', at, over: false, next: null }, 800)
+    expect(sequencer.behind).toBe(false)
+  })
+})
+
+describe('an engine that keeps no chain', () => {
+  const [first = [], second = []] = history([3, 3])
+  const bare = <F extends DialectFrame>(frame: F): F => ({ ...frame, at: { ...frame.at, chain: null } })
+  const sessionOf = ({ at }: Out) => ({ epoch: at.epoch, random: at.random })
+
+  it('gets its chain from the bridge, the same one', () => {
+    const sequencer = sequencerAt(outAt(first, 1).at)
+    const effects = [2, 3].flatMap(seq => sequencer.take(bare(outAt(first, seq)), 1))
+    expect(effects.map(({ at }: { at?: unknown } & Effect) => at)).toEqual([outAt(first, 2).at, outAt(first, 3).at])
+  })
+
+  it('begins its first session with what END names as the oldest, not with what happens to be live', () => {
+    const sequencer = sequencerAt(nothing)
+    expect(kinds(sequencer.take(bare(outAt(second, 1)), 1))).toEqual(['drop not-yet'])
+    sequencer.request(1)
+    const end: DialectFrame = { kind: 'END', at: outAt(first, 3).at, over: true, next: sessionOf(outAt(second, 1)) }
+    expect(kinds(sequencer.take(bare(end), 2))).toEqual(['session'])
+    expect(sequencer.request(2)).toMatchObject({ session: sessionOf(outAt(first, 1)), from: 1n })
+  })
+
+  it('begins its next session only when the end of this one was told', () => {
+    const ended = sequencerAt(outAt(first, 3).at)
+    expect(ended.take(bare({ kind: 'EOS', at: outAt(first, 3).at }), 1)).toEqual([])
+    expect(kinds(ended.take(bare(outAt(second, 1)), 1))).toEqual(['session', 'take'])
+    const crashed = sequencerAt(outAt(first, 3).at)
+    expect(kinds(crashed.take(bare(outAt(second, 1)), 1))).toEqual(['drop not-yet'])
+    const early = sequencerAt(outAt(first, 2).at)
+    early.take(bare({ kind: 'EOS', at: outAt(first, 3).at }), 1)
+    expect(kinds(early.take(bare(outAt(second, 1)), 1))).toEqual(['drop not-yet'])
+  })
+})
+
+describe('an engine that can not replay', () => {
+  const [first = [], second = []] = history([4, 3])
+  const live = (at: EnginePosition): Sequencer => sequencerAt(at, { replays: false })
+
+  it('is never asked', () => {
+    expect(live(outAt(first, 1).at).request(0)).toBeNull()
+  })
+
+  it('stops on a hole, and says how to go on', () => {
+    const [halted] = live(outAt(first, 1).at).take(outAt(first, 3), 1)
+    expect(halted).toMatchObject({ kind: 'halt', code: 'gap-without-replay', resumeAt: null })
+    expect(halted).toMatchObject({ message: expect.stringContaining('settle gap --after 1/100/1') })
+  })
+
+  it('stops on a lost tail, and can go on where the heartbeat says', () => {
+    const beat: DialectFrame = { kind: 'HBT', at: outAt(first, 4).at, clockUs: 0n }
+    const sequencer = live(outAt(first, 3).at)
+    expect(sequencer.take(beat, 1)).toMatchObject([{ code: 'gap-without-replay', resumeAt: outAt(first, 4).at }])
+    sequencer.accept(outAt(first, 4).at)
+    expect(sequencer.take(beat, 2)).toEqual([])
+    expect(kinds(sequencer.take(outAt(second, 1), 3))).toEqual(['session', 'take'])
+  })
+
+  it('stops on a session whose first output does not follow', () => {
+    expect(kinds(live(outAt(first, 3).at).take(outAt(second, 1), 1))).toEqual(['stop gap-without-replay'])
+    expect(kinds(live(outAt(first, 4).at).take(outAt(second, 1), 1))).toEqual(['session', 'take'])
+  })
+})
+
+describe('an accepted loss', () => {
+  const [first = [], second = []] = history([9, 3])
+
+  it('goes on behind it, with what is kept already', () => {
+    const sequencer = sequencerAt(outAt(first, 1).at)
+    for (const seq of [4, 6, 7]) sequencer.take(outAt(first, seq), 1)
+    sequencer.accept(outAt(first, 5).at)
+    expect(sequencer.buffered).toBe(2)
+    expect(taken(sequencer.take(outAt(first, 6), 2))).toEqual(['output 1/6', 'output 1/7'])
+  })
+
+  it('may end a session, too', () => {
+    const sequencer = sequencerAt(outAt(first, 1).at)
+    sequencer.accept(outAt(second, 1).at)
+    expect(taken(sequencer.take(outAt(second, 2), 2))).toEqual(['output 2/2'])
+    expect(kinds(sequencer.take(outAt(first, 2), 2))).toEqual(['drop finished-session'])
+  })
+
+  it('is the way past an output that can not be taken', () => {
+    const reason = 'too large'
+    const inspect: Inspect = payload =>
+      payload.toString() === 'output 1/2' ? { kind: 'refused', code: 'oversized-output', reason } : { kind: 'Output' }
+    const sequencer = sequencerAt(outAt(first, 1).at, { inspect })
+    const [halted] = sequencer.take(outAt(first, 2), 1)
+    expect(halted).toMatchObject({ kind: 'halt', code: 'oversized-output', resumeAt: outAt(first, 2).at })
+    expect(sequencer.at).toEqual(outAt(first, 1).at)
+    sequencer.accept(outAt(first, 2).at)
+    expect(taken(sequencer.take(outAt(first, 3), 2))).toEqual(['output 1/3'])
   })
 })
 
@@ -170,7 +351,7 @@ describe('any loss, doubling and order', () => {
         (lives, randoms) => {
           const sessions = history(lives)
           const all = sessions.flat()
-          const sequencer = new Sequencer(nothing, { ...limits, bufferCount: 4 })
+          const sequencer = sequencerAt(nothing, { bufferCount: 4 })
           const got: string[] = []
           const draw = (bound: number): number => (randoms.next().value ?? 0) % bound
           const feed = (frame: EngineFrame, ms: number): void => void got.push(...taken(sequencer.take(frame, ms)))

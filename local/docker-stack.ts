@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { isPortFree } from './ports.ts'
 import type { Progress } from './progress.ts'
-import { type Environment, PORT_VARIABLES, type ServerName, type Settings } from './settings.ts'
+import { type Environment, NAMED_ONLY, PORT_VARIABLES, type ServerName, type Settings } from './settings.ts'
 import { SetupError } from './setup-error.ts'
 import { seconds } from './start-server.ts'
 import { type Services, type StateFile, writeState } from './state-file.ts'
@@ -19,7 +19,7 @@ const DOWN_TIMEOUT_MS = 5 * 60_000
 
 /** What docker-compose.yml publishes when the environment fixes nothing. */
 const USUAL_PORTS: Record<ServerName, Record<string, number>> = {
-  kafka: { client: 9092 },
+  kafka: { client: 9092, proxied: 9094, proxy: 9095 },
   cassandra: { cql: 9042 },
   starrocks: { feHttp: 8030, beHttp: 8040, mysql: 9030 },
 }
@@ -138,7 +138,11 @@ function publishedPorts(settings: Settings, last: StateFile['services']): Record
     )
   }
   const had = {
-    kafka: last.kafka && { client: portOf(last.kafka.brokers[0]) },
+    kafka: last.kafka && {
+      client: portOf(last.kafka.brokers[0]),
+      proxied: portOf(last.kafka.proxied.listen),
+      proxy: portOf(last.kafka.proxied.advertised),
+    },
     cassandra: last.cassandra && { cql: last.cassandra.port },
     starrocks: last.starrocks && { feHttp: portOf(last.starrocks.feHttp), mysql: last.starrocks.mysqlPort },
   }
@@ -155,6 +159,7 @@ function portOf(place = ''): number {
 
 async function refuseBusyPorts(name: ServerName, ports: Record<string, number>): Promise<void> {
   for (const port of Object.keys(USUAL_PORTS[name])) {
+    if (NAMED_ONLY.has(port)) continue
     const number = ports[port] as number
     if (await isPortFree(number, ADDRESS)) continue
     const variable = PORT_VARIABLES[name][port]
@@ -168,7 +173,13 @@ async function refuseBusyPorts(name: ServerName, ports: Record<string, number>):
 
 function dockerAddresses(ports: Record<ServerName, Record<string, number>>): Services {
   return {
-    kafka: { brokers: [`${ADDRESS}:${ports.kafka['client']}`] },
+    kafka: {
+      brokers: [`${ADDRESS}:${ports.kafka['client']}`],
+      proxied: {
+        listen: `${ADDRESS}:${ports.kafka['proxied']}`,
+        advertised: `${ADDRESS}:${ports.kafka['proxy']}`,
+      },
+    },
     cassandra: {
       contactPoints: [ADDRESS],
       port: ports.cassandra['cql'] as number,

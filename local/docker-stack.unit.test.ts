@@ -23,7 +23,7 @@ describe('docker-compose.yml', () => {
       expect.stringMatching(/^starrocks\/allin1-ubuntu:4\.0\.\d+$/),
     ])
     const ports = [...COMPOSE.matchAll(/^ {6}- "([^"]*:\d+)"$/gm)].map(([, port]) => port)
-    expect(ports).toHaveLength(5)
+    expect(ports).toHaveLength(6)
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/)
   })
 })
@@ -33,12 +33,19 @@ describe('STACK=docker', () => {
   let env: Record<string, string>
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'settle-docker-'))
-    const [kafka, cql, fe, mysql] = (await freePorts(4, ['127.0.0.1'])).map(String) as [string, string, string, string]
+    const [kafka, proxied, cql, fe, mysql] = (await freePorts(5, ['127.0.0.1'])).map(String) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ]
     env = {
       STACK: 'docker',
       SETTLE_DATA: join(dir, 'data'),
       PATH: `${dir}:${process.env['PATH']}`,
       KAFKA_PORT: kafka,
+      KAFKA_PROXIED_PORT: proxied,
       CASSANDRA_PORT: cql,
       STARROCKS_FE_HTTP_PORT: fe,
       STARROCKS_MYSQL_PORT: mysql,
@@ -68,6 +75,10 @@ describe('STACK=docker', () => {
     expect(serviceEnvironment(stack)).toMatchObject({
       KAFKA_BROKERS: `127.0.0.1:${env['KAFKA_PORT']}`,
       CQL_CONTACT_POINTS: `127.0.0.1:${env['CASSANDRA_PORT']}`,
+    })
+    expect(stack.kafka.proxied).toEqual({
+      listen: `127.0.0.1:${env['KAFKA_PROXIED_PORT']}`,
+      advertised: '127.0.0.1:9095',
     })
     expect(await status({ env })).toEqual([{ id: 'kafka', state: 'serving' }])
 

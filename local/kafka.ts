@@ -98,9 +98,14 @@ function serverProperties(record: ServerRecord): string {
     'controller.quorum.voters': `1@${address}:${ports['controller']}`,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    listeners: `PLAINTEXT://${address}:${ports['client']},CONTROLLER://${address}:${ports['controller']}`,
-    'advertised.listeners': `PLAINTEXT://${address}:${ports['client']}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: [
+      `PLAINTEXT://${address}:${ports['client']}`,
+      `PROXIED://${address}:${ports['proxied']}`,
+      `CONTROLLER://${address}:${ports['controller']}`,
+    ].join(),
+    // Whoever comes in by PROXIED is told to come again by the proxy, so a client that begins behind it stays there.
+    'advertised.listeners': `PLAINTEXT://${address}:${ports['client']},PROXIED://${address}:${ports['proxy']}`,
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': logDir(record),
     'num.network.threads': '2',
     'num.io.threads': '4',

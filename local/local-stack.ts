@@ -10,7 +10,14 @@ import type { Progress } from './progress.ts'
 import type { ServerDriver } from './server-driver.ts'
 import { endProcess, isAlive, killProcess } from './server-process.ts'
 import { localServices } from './services.ts'
-import { type Environment, PORT_VARIABLES, SERVER_SETTINGS, type ServerName, type Settings } from './settings.ts'
+import {
+  type Environment,
+  NAMED_ONLY,
+  PORT_VARIABLES,
+  SERVER_SETTINGS,
+  type ServerName,
+  type Settings,
+} from './settings.ts'
 import { SetupError } from './setup-error.ts'
 import { PortClash, seconds, startServer, waitUntilServing } from './start-server.ts'
 import { starrocks } from './starrocks.ts'
@@ -194,7 +201,7 @@ async function givePorts(work: Work, idle: readonly ServerRecord[], options: { k
     const fixed = work.settings.ports[first.server][name]
     const had = first.ports[name]
     const port = fixed ?? had
-    const busy = port === undefined ? undefined : await firstBusy(port, addresses)
+    const busy = port === undefined || NAMED_ONLY.has(name) ? undefined : await firstBusy(port, addresses)
     if (port !== undefined && busy === undefined) {
       ports[name] = port
     } else if (fixed !== undefined) {

@@ -7,8 +7,15 @@ export function localServices(servers: readonly ServerRecord[]): Partial<Service
   const nodes = servers.filter(({ server }) => server === 'cassandra')
   const standIn = servers.find(({ server }) => server === 'starrocks')
   const services: Partial<Services> = {}
-  if (brokers.length > 0) {
-    services.kafka = { brokers: brokers.map(({ address, ports }) => `${address}:${ports['client']}`) }
+  const [broker] = brokers
+  if (broker !== undefined) {
+    services.kafka = {
+      brokers: brokers.map(({ address, ports }) => `${address}:${ports['client']}`),
+      proxied: {
+        listen: `${broker.address}:${broker.ports['proxied']}`,
+        advertised: `${broker.address}:${broker.ports['proxy']}`,
+      },
+    }
   }
   const [first] = nodes
   if (first !== undefined) {

@@ -9,7 +9,12 @@ export type ServerName = (typeof SERVER_NAMES)[number]
 
 /** The variable that fixes each port of each server. A port that no variable fixes is chosen. */
 export const PORT_VARIABLES: Record<ServerName, Record<string, string>> = {
-  kafka: { client: 'KAFKA_PORT', controller: 'KAFKA_CONTROLLER_PORT' },
+  kafka: {
+    client: 'KAFKA_PORT',
+    controller: 'KAFKA_CONTROLLER_PORT',
+    proxied: 'KAFKA_PROXIED_PORT',
+    proxy: 'KAFKA_PROXY_PORT',
+  },
   cassandra: { cql: 'CASSANDRA_PORT', storage: 'CASSANDRA_STORAGE_PORT' },
   starrocks: {
     feHttp: 'STARROCKS_FE_HTTP_PORT',
@@ -18,6 +23,12 @@ export const PORT_VARIABLES: Record<ServerName, Record<string, string>> = {
     admin: 'STARROCKS_ADMIN_PORT',
   },
 }
+
+/**
+ * Ports that a server only names, where it does not listen: the broker tells the clients of its listener for proxies to
+ * come to `proxy`, and whoever puts a proxy in front of it listens there. It may be in use while the broker starts.
+ */
+export const NAMED_ONLY: ReadonlySet<string> = new Set(['proxy'])
 
 /** The variable of each number that a server is started with, and what it is when nobody says. */
 export const SERVER_SETTINGS: Record<ServerName, Record<string, { variable: string; fallback: number }>> = {

@@ -6,6 +6,8 @@ import { isAlive, killProcess, type ProcessId, spawnServer } from './server-proc
 import { clean, down, serviceEnvironment, stackFromFile, startServer, status, stopServer, up } from './stack.ts'
 import { type ServerRecord, type StateFile, writeState } from './state-file.ts'
 
+const proxied = { listen: '127.0.0.1:19094', advertised: '127.0.0.1:19095' }
+
 let dir: string
 let env: Record<string, string>
 let running: ProcessId
@@ -27,7 +29,7 @@ function stateWith(process: ProcessId | null): StateFile {
     server: 'kafka',
     node: 1,
     address: '127.0.0.1',
-    ports: { client: 19_092, controller: 19_093 },
+    ports: { client: 19_092, controller: 19_093, proxied: 19_094, proxy: 19_095 },
     settings: { heapMb: 384 },
     dir: join(dir, 'kafka'),
     logFile: join(dir, 'logs', 'kafka.log'),
@@ -38,7 +40,7 @@ function stateWith(process: ProcessId | null): StateFile {
     kind: 'local',
     dataDir: dir,
     servers: [kafka],
-    services: { kafka: { brokers: ['127.0.0.1:19092'] } },
+    services: { kafka: { brokers: ['127.0.0.1:19092'], proxied } },
   }
 }
 
@@ -134,7 +136,7 @@ test('one server is stopped and started by its name', async () => {
 test('the services read the variables that they expect', () => {
   expect(
     serviceEnvironment({
-      kafka: { brokers: ['127.0.0.1:1', '127.0.0.1:2'] },
+      kafka: { brokers: ['127.0.0.1:1', '127.0.0.1:2'], proxied },
       cassandra: { contactPoints: ['127.0.0.1', '127.0.0.2'], port: 3, localDataCenter: 'datacenter1' },
       starrocks: {
         feHttp: 'http://127.0.0.1:4',

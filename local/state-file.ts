@@ -20,7 +20,13 @@ const serverRecord = z.object({
 })
 
 const services = z.object({
-  kafka: z.object({ brokers: z.array(z.string()) }).optional(),
+  kafka: z
+    .object({
+      brokers: z.array(z.string()),
+      /** A second listener, for tests that put a proxy between: they forward to `listen` and listen at `advertised`. */
+      proxied: z.object({ listen: z.string(), advertised: z.string() }),
+    })
+    .optional(),
   cassandra: z.object({ contactPoints: z.array(z.string()), port: z.number(), localDataCenter: z.string() }).optional(),
   starrocks: z
     .object({

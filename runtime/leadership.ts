@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts'
-import { type Assignment, KafkaFailure, type KafkaPort } from './kafka/port.ts'
+import { type Assignment, KafkaFailure, type KafkaPort, type Membership } from './kafka/port.ts'
 import type { Log } from './log.ts'
 
 export type LeadershipState = 'joining' | 'standby' | 'leading' | 'stopped'
@@ -11,7 +11,7 @@ export type LeadershipOptions = {
   readonly group: string
   /** Whoever owns its partition 0 leads. */
   readonly topic: string
-  /** Before leading again after a writer was fenced or its outcome unknown. */
+  /** After a writer was fenced or its outcome unknown: before the coordinator is asked who owns, and again. */
   readonly backoffMs: number
   /**
    * Fences, recovers and works until the signal is aborted, then drains and resolves. A rejection with KafkaFailure
@@ -20,7 +20,12 @@ export type LeadershipOptions = {
   readonly lead: (signal: AbortSignal) => Promise<void>
 }
 
-/** One instance of a service leads, the others stand by: a group on one partition decides who. */
+/**
+ * One instance of a service leads, the others stand by: a group on one partition decides who. Being told of an
+ * assignment is enough to begin: whoever begins fences. After a term that was fenced or ended in doubt our own view is
+ * worth nothing (a process that was stopped for a while believes in an assignment that is long over), so the group's
+ * coordinator is asked, and only its owner leads again. Two that fence each other in turn are thus impossible.
+ */
 export class Leadership {
   readonly #options: LeadershipOptions
   #state: LeadershipState = 'joining'
@@ -40,6 +45,8 @@ export class Leadership {
     failed.promise.catch(() => {})
     let term: AbortController | null = null
     let running: Promise<void> = Promise.resolve()
+    // The first assignment may come before the join has resolved.
+    const joined = Promise.withResolvers<Membership>()
     let stopping = false
     const onAssignment = ({ partitions, generation }: Assignment): void => {
       // From the stop on no term begins: nobody would end it, and it would fence whoever leads next.
@@ -56,9 +63,10 @@ export class Leadership {
       const own = new AbortController()
       term = own
       // A term begins when the one before has drained: both would write by the same id and fence each other.
-      running = running.then(() => this.#serve(own.signal)).catch(error => failed.reject(error))
+      running = running.then(() => this.#serve(own.signal, joined.promise)).catch(error => failed.reject(error))
     }
     const membership = await kafka.join({ group, topic, onAssignment, onFailure: error => failed.reject(error) })
+    joined.resolve(membership)
     const aborted = Promise.withResolvers<void>()
     signal.addEventListener('abort', () => aborted.resolve(), { once: true })
     if (signal.aborted) aborted.resolve()
@@ -73,18 +81,37 @@ export class Leadership {
     }
   }
 
-  async #serve(signal: AbortSignal): Promise<void> {
-    const { lead, clock, log, backoffMs } = this.#options
+  async #serve(signal: AbortSignal, joined: Promise<Membership>): Promise<void> {
+    const { lead, log } = this.#options
     while (!signal.aborted) {
       this.#state = 'leading'
       try {
         await lead(signal)
       } catch (error) {
         if (!(error instanceof KafkaFailure) || error.kind === 'fatal' || error.kind === 'out-of-range') throw error
-        log.warn({ err: error, kind: error.kind }, 'the term ended; recovering from the log')
-        await clock.sleep(backoffMs, signal)
+        log.warn({ err: error, kind: error.kind }, 'the term ended; asking the group who owns')
+        this.#state = 'standby'
+        await this.#untilOwner(signal, await joined)
       }
     }
     this.#state = 'standby'
+  }
+
+  /** Until the coordinator names this member as the owner. */
+  async #untilOwner(signal: AbortSignal, membership: Membership): Promise<void> {
+    const { clock, log, backoffMs } = this.#options
+    for (let said = ''; ; ) {
+      await clock.sleep(backoffMs, signal)
+      if (signal.aborted) return
+      try {
+        const owner = await membership.owner(0)
+        if (owner === 'this member') return
+        if (owner !== said) log.info({ owner }, 'standing by: the group has another owner, or none yet')
+        said = owner
+      } catch (error) {
+        if (!(error instanceof KafkaFailure) || error.kind === 'fatal') throw error
+        log.warn({ err: error }, 'the group can not be asked who owns; asking again')
+      }
+    }
   }
 }

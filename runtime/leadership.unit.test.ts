@@ -96,7 +96,11 @@ describe('a term', () => {
     const kafka: Partial<KafkaPort> = {
       join: ({ onAssignment }) => {
         tell = partitions => onAssignment({ generation: ++generation, partitions })
-        return Promise.resolve({ commit: () => Promise.resolve(), leave: () => Promise.resolve() })
+        return Promise.resolve({
+          owner: () => Promise.resolve('this member' as const),
+          commit: () => Promise.resolve(),
+          leave: () => Promise.resolve(),
+        })
       },
     }
     let [now, most, terms] = [0, 0, 0]

@@ -14,9 +14,11 @@ export type Reader = (bytes: Buffer, what: string) => unknown
  * refuses each of them, at no cost in speed. Writing stays avsc's.
  * @throws Error when a schema uses a type that no pinned schema uses yet
  */
-export const readerOf = (type: avro.Type): Reader => {
-  const read = compile(type)
-  return (bytes, what) => {
+export const readerOf = (type: avro.Type): Reader => overAll(type, compile(type))
+
+const overAll =
+  (type: avro.Type, read: Read): Reader =>
+  (bytes, what) => {
     const cursor: Cursor = { bytes, at: 0 }
     try {
       const value = read(cursor)
@@ -28,7 +30,12 @@ export const readerOf = (type: avro.Type): Reader => {
       throw new DecodeError(`${what}: not a ${type.name ?? type.typeName}: ${where}, ${cause.message}`, { cause })
     }
   }
-}
+
+/** Refuses what the reader of the same type would refuse, in a fraction of its time: nothing is made of what is read. */
+export type Checker = (bytes: Buffer, what: string) => void
+
+/** @throws Error when a schema uses a type that no pinned schema uses yet */
+export const checkerOf = (type: avro.Type): Checker => overAll(type, compileSkip(type))
 
 class Malformed extends Error {}
 
@@ -149,15 +156,17 @@ const readUnion =
   cursor =>
     choose(cursor, branches, 'branch')(cursor)
 
+const keep = (items: unknown[], item: unknown): void => void items.push(item)
+
 const readArray =
-  (readItem: Read): Read =>
+  (readItem: Read, found: (items: unknown[], item: unknown) => void = keep): Read =>
   cursor => {
     const items: unknown[] = []
     for (let count = readVarint(cursor); count !== 0; count = readVarint(cursor)) {
       const sized = count < 0
       const size = sized ? bounded(cursor, readVarint(cursor), 'bytes of items') : 0
       const start = cursor.at
-      for (let left = bounded(cursor, sized ? -count : count, 'items'); left > 0; left--) items.push(readItem(cursor))
+      for (let left = bounded(cursor, sized ? -count : count, 'items'); left > 0; left--) found(items, readItem(cursor))
       if (sized && cursor.at - start !== size) throw new Malformed(`items take ${cursor.at - start} bytes, not ${size}`)
     }
     return items
@@ -170,5 +179,49 @@ const readRecord = (declared: readonly avro.types.Field[]): Read => {
     const record: Record<string, unknown> = {}
     for (let i = 0; i < names.length; i++) record[names[i] as string] = (reads[i] as Read)(cursor)
     return record
+  }
+}
+
+const compileSkip = (type: avro.Type): Read => {
+  switch (type.typeName) {
+    case 'abstract:long':
+      return skipLong
+    case 'string':
+      return skipString
+    case 'union:unwrapped':
+      return readUnion((type as avro.types.UnwrappedUnionType).types.map(compileSkip))
+    case 'array':
+      return readArray(compileSkip((type as avro.types.ArrayType).itemsType), ignore)
+    case 'record':
+      return skipRecord((type as avro.types.RecordType).fields)
+    default:
+      return compile(type)
+  }
+}
+
+const ignore = (): void => {}
+
+const skipLong = (cursor: Cursor): void => {
+  for (let i = 0; i < 9; i++) if (takeByte(cursor) < 0x80) return
+  if (takeByte(cursor) > 1) throw new Malformed('a long is wider than 64 bits')
+}
+
+const skipString = (cursor: Cursor): void => {
+  const length = bounded(cursor, readVarint(cursor), 'bytes of text')
+  const { bytes, at } = cursor
+  const end = at + length
+  cursor.at = end
+  // ASCII, as nearly everything is, is UTF-8; a look at each byte is faster than a call.
+  for (let i = at; i < end; i++)
+    if ((bytes[i] as number) >= 0x80) {
+      if (!isUtf8(bytes.subarray(i, end))) throw new Malformed('a string is not UTF-8')
+      return
+    }
+}
+
+const skipRecord = (declared: readonly avro.types.Field[]): Read => {
+  const skips = declared.map(field => compileSkip(field.type))
+  return cursor => {
+    for (const skip of skips) skip(cursor)
   }
 }

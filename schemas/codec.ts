@@ -1,7 +1,7 @@
 import type avro from 'avsc'
 import type { CommandRecord, EngineOutput, EnginePosition, LogRecord, UserRecord } from '../core/events.ts'
 import type { Pos } from '../core/ids.ts'
-import { type Reader, readerOf } from './avro-reader.ts'
+import { checkerOf, type Reader, readerOf } from './avro-reader.ts'
 import { schemaIds, typeNamed, types } from './avro-types.ts'
 import { DecodeError } from './decode-error.ts'
 
@@ -16,7 +16,7 @@ export class EncodeError extends Error {
 const headerBytes = 5
 const engineOutput = typeNamed('settle.EngineOutput')
 const readEngineOutput = readerOf(engineOutput)
-const enginePosition = typeOfField('settle.log.Output', 'at')
+const checkEngineOutput = checkerOf(engineOutput)
 
 function typeOfField(recordName: string, field: string): avro.Type {
   const record = typeNamed(recordName) as avro.types.RecordType
@@ -118,16 +118,56 @@ export const encodeEngineOutput = (output: EngineOutput): Buffer => toBytes(engi
 export const decodeEngineOutput = (payload: Buffer): EngineOutput =>
   readEngineOutput(payload, 'engine payload') as EngineOutput
 
+/** Which record of the log a payload becomes, decodable as a whole; faster than decoding it. @throws DecodeError */
+export const recordKindOf = (payload: Buffer): 'Output' | 'Reference' => {
+  checkEngineOutput(payload, 'engine payload')
+  // The time, a long, stands before the branch of the union.
+  let at = 0
+  while ((payload[at] ?? 0) >= 0x80) at++
+  return payload[at + 1] === 0 ? 'Output' : 'Reference'
+}
+
+/** Bytes of an `Output` or `Reference` record around a payload, whose pos is of these centuries. */
+export const logOutputBytes = (payload: Buffer): number => headerBytes + posBytes + enginePositionBytes + payload.length
+/** A time in µs from 1979 to 3111 takes so many as a long of Avro. */
+const posBytes = 8
+const posRange = { from: 2n ** 48n, to: 2n ** 55n }
+
 /**
- * An `Output` or `Reference` record around a payload that is already encoded: the engine's bytes stand in the log
- * exactly as they came, so that anyone can check the chain from the log alone.
+ * Writes an `Output` or `Reference` record into `into`, but for its pos, which is not known yet: `stampLogOutput` adds
+ * it. The payload stands in the record exactly as it came, so that anyone can check the chain from the log alone.
  */
-export const encodeLogOutput = (
+export const writeLogOutput = (
   kind: 'Output' | 'Reference',
-  { pos, at, payload }: { readonly pos: Pos; readonly at: EnginePosition; readonly payload: Buffer },
-): Buffer => {
+  { at, payload }: { readonly at: EnginePosition; readonly payload: Buffer },
+  into: Buffer,
+): void => {
   const { framing } = log.byKind.get(kind) as Schema
-  return Buffer.concat([framing, long.toBuffer(pos), enginePosition.toBuffer(at), payload])
+  framing.copy(into)
+  const start = headerBytes + posBytes
+  into.writeBigUInt64BE(at.epoch, start)
+  into.writeBigUInt64BE(at.random, start + 8)
+  into.writeBigUInt64BE(at.seq, start + 16)
+  at.chain.copy(into, start + 24)
+  payload.copy(into, start + enginePositionBytes)
+}
+
+/** The record with its pos: the same bytes, or others for a pos that takes another length. */
+export const stampLogOutput = (record: Buffer, pos: Pos): Buffer => {
+  if (pos < posRange.from || pos >= posRange.to)
+    return Buffer.concat([record.subarray(0, headerBytes), long.toBuffer(pos), record.subarray(headerBytes + posBytes)])
+  const zigzag = pos * 2n
+  let low = Number(zigzag & 0xfffffffn)
+  let high = Number(zigzag >> 28n)
+  for (let i = 0; i < 4; i++) {
+    record[headerBytes + i] = (low & 0x7f) | 0x80
+    record[headerBytes + 4 + i] = (high & 0x7f) | 0x80
+    low >>>= 7
+    high >>>= 7
+  }
+  const last = headerBytes + posBytes - 1
+  record[last] = (record[last] as number) & 0x7f
+  return record
 }
 const long = typeOfField('settle.log.Output', 'pos')
 

@@ -12,10 +12,13 @@ import {
   EncodeError,
   encodeCommandRecord,
   encodeEngineOutput,
-  encodeLogOutput,
   encodeLogRecord,
   encodeUserRecord,
+  logOutputBytes,
   payloadOf,
+  recordKindOf,
+  stampLogOutput,
+  writeLogOutput,
 } from './codec.ts'
 import { engineOutputs, logRecords, userRecords } from './golden-examples.ts'
 
@@ -83,14 +86,50 @@ describe('any record', () => {
         fc.constantFrom('Output' as const, 'Reference' as const),
         (output, at, kind) => {
           const payload = encodeEngineOutput(output)
-          for (const pos of [-(2n ** 63n), 0n, 2n ** 63n - 1n] as LogRecord['pos'][]) {
-            const bytes = encodeLogOutput(kind, { pos, at, payload })
+          const ends = [2n ** 48n - 1n, 2n ** 48n, 2n ** 55n - 1n, 2n ** 55n, 1_700_000_000_123_456n]
+          for (const pos of [-(2n ** 63n), 0n, 2n ** 63n - 1n, ...ends] as LogRecord['pos'][]) {
+            const record = Buffer.alloc(logOutputBytes(payload), 0xff)
+            writeLogOutput(kind, { at, payload }, record)
+            const bytes = stampLogOutput(record, pos)
             expect(bytes).toEqual(encodeLogRecord({ kind, pos, at, output }))
             expect(payloadOf(bytes)).toEqual(payload)
           }
         },
       ),
     )
+  })
+})
+
+describe('a payload that is only checked', () => {
+  const bytes = fc.oneof(
+    anyEngineOutput.map(encodeEngineOutput),
+    fc
+      .tuple(
+        anyEngineOutput.map(encodeEngineOutput),
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        fc.nat(3),
+      )
+      .map(([bytes, hits, cut]) => {
+        for (const [at, value] of hits) bytes[at % bytes.length] = value
+        return bytes.subarray(0, bytes.length - cut)
+      }),
+    fc.uint8Array({ maxLength: 60 }).map(random => Buffer.from(random)),
+  )
+
+  test('is refused exactly when it can not be decoded, in the same words, and is what it decodes to', () => {
+    const outcomes = { decodable: 0, refused: 0 }
+    fc.assert(
+      fc.property(bytes, payload => {
+        const decoded = thrownBy(() => decodeEngineOutput(payload))
+        const checked = thrownBy(() => recordKindOf(payload))
+        expect((checked as Error | undefined)?.message).toBe((decoded as Error | undefined)?.message)
+        if (decoded) return void outcomes.refused++
+        outcomes.decodable++
+        expect(recordKindOf(payload)).toBe(decodeEngineOutput(payload).reference ? 'Reference' : 'Output')
+      }),
+      { numRuns: 3000 },
+    )
+    expect(Math.min(outcomes.decodable, outcomes.refused)).toBeGreaterThan(100)
   })
 })
 

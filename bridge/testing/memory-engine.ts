@@ -34,22 +34,42 @@ const outputs = (count: number): readonly OutFrame[] => {
   })
 }
 
+export type MemoryEngineOptions = {
+  /** Whether the live frame of that number is lost. */
+  readonly loses?: (published: number) => boolean
+  readonly clockUs?: () => bigint
+  readonly replays?: boolean
+  /** How many of its oldest outputs it no longer keeps. */
+  readonly trimmed?: number
+}
+
 /** An engine in memory: lossy live frames as they are published, replay from its journal. */
 export class MemoryEngine {
   readonly journal: readonly OutFrame[]
+  readonly replays: boolean
+  readonly trimmed: number
   published = 0
   readonly acked: bigint[] = []
   /** Called with each acknowledgement, when it arrives. */
   onAck: (seq: bigint) => void = () => {}
   readonly #loses: (published: number) => boolean
+  readonly #clockUs: () => bigint
   readonly #links = new Set<MemoryLink>()
 
   constructor(
     count: number,
-    { loses = published => published % 7 === 3 }: { loses?: (published: number) => boolean } = {},
+    {
+      loses = published => published % 7 === 3,
+      clockUs = () => BigInt(Date.now()) * 1000n,
+      replays = true,
+      trimmed = 0,
+    }: MemoryEngineOptions = {},
   ) {
     this.journal = outputs(count)
     this.#loses = loses
+    this.#clockUs = clockUs
+    this.replays = replays
+    this.trimmed = trimmed
   }
 
   readonly open = (): Promise<EngineLink> => {
@@ -64,8 +84,13 @@ export class MemoryEngine {
       const frame = this.journal[this.published++] as OutFrame
       if (!this.#loses(this.published)) this.send(frame)
     }
+    this.beat()
+  }
+
+  /** A heartbeat, with the engine's clock. */
+  beat(): void {
     const at = this.journal[this.published - 1]?.at
-    if (at) this.send({ kind: 'HBT', at, clockUs: 0n })
+    if (at) this.send({ kind: 'HBT', at, clockUs: this.#clockUs() })
   }
 
   /** Sends any frame to everybody who listens. */
@@ -75,7 +100,7 @@ export class MemoryEngine {
 }
 
 class MemoryLink implements EngineLink {
-  readonly replays = true
+  readonly replays: boolean
   readonly #engine: MemoryEngine
   readonly #queues = { live: [] as EngineFrame[], replay: [] as EngineFrame[] }
   readonly #waiting = new Map<'live' | 'replay', (frames: readonly Buffer[] | undefined) => void>()
@@ -84,6 +109,7 @@ class MemoryLink implements EngineLink {
 
   constructor(engine: MemoryEngine, onClose: () => void) {
     this.#engine = engine
+    this.replays = engine.replays
     this.#onClose = onClose
   }
 
@@ -101,15 +127,26 @@ class MemoryLink implements EngineLink {
   }
 
   send(frames: readonly Buffer[]): Promise<void> {
+    if (!this.replays) return Promise.resolve()
     const frame = decodeBridgeFrame(frames)
     if (frame.kind === 'ACK') {
       this.#engine.onAck(frame.seq)
       this.#engine.acked.push(frame.seq)
-    } else this.#replay(frame.from, frame.to)
+    } else {
+      this.#replay(frame.from, frame.to)
+      // One comes every second anyway.
+      this.#engine.beat()
+    }
     return Promise.resolve()
   }
 
   #replay(from: bigint, to: bigint): void {
+    const { journal, trimmed } = this.#engine
+    if (from <= BigInt(trimmed)) {
+      const at = journal[trimmed - 1]?.at
+      if (at) this.deliver('replay', { kind: 'TRIMMED', at })
+      return
+    }
     const sent = this.#engine.journal.slice(0, this.#engine.published)
     for (const frame of sent) if (frame.at.seq >= from && frame.at.seq <= to) this.deliver('replay', frame)
     const at = sent.at(-1)?.at

@@ -119,6 +119,10 @@ export class FakeKafka implements KafkaPort {
     return Promise.reject(new Error('the commands join no group'))
   }
 
+  brokerTimeMs(): Promise<bigint> {
+    return Promise.reject(new Error('the commands ask no broker for its time'))
+  }
+
   async close(): Promise<void> {}
 
   #topic(topic: string) {

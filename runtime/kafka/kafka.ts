@@ -1,6 +1,7 @@
 import type { Kafka } from 'kafkajs'
 import { LazyAdmin } from './admin.ts'
 import { type KafkaOptions, openClient } from './client.ts'
+import { ClockProbe } from './clock-probe.ts'
 import { GrouplessFetcher } from './fetcher.ts'
 import { PausedMembership } from './membership.ts'
 import type {
@@ -41,12 +42,14 @@ class GuardedKafka implements KafkaPort {
   readonly #options: KafkaOptions
   readonly #kafka: Kafka
   readonly admin: LazyAdmin
+  readonly #clock: ClockProbe
   #tailFetcher: Fetcher | null = null
 
   constructor(options: KafkaOptions) {
     this.#options = options
     this.#kafka = openClient(options)
     this.admin = new LazyAdmin(this.#kafka)
+    this.#clock = new ClockProbe(this.#kafka)
   }
 
   openTxWriter({ transactionalId }: { readonly transactionalId: string }): Promise<TxWriter> {
@@ -109,7 +112,10 @@ class GuardedKafka implements KafkaPort {
 
   join(options: JoinOptions): Promise<Membership> {
     const { sessionTimeoutMs, heartbeatIntervalMs } = this.#options
-    return PausedMembership.join(this.#kafka, { ...options, sessionTimeoutMs, heartbeatIntervalMs })
+    return PausedMembership.join(
+      { kafka: this.#kafka, admin: this.admin },
+      { ...options, sessionTimeoutMs, heartbeatIntervalMs },
+    )
   }
 
   committed({
@@ -129,7 +135,12 @@ class GuardedKafka implements KafkaPort {
     })
   }
 
+  brokerTimeMs(topic: string): Promise<bigint> {
+    return this.#clock.timeMs(topic)
+  }
+
   async close(): Promise<void> {
+    await this.#clock.close()
     await this.#tailFetcher?.close()
     await this.admin.close()
   }

@@ -17,6 +17,12 @@ export interface KafkaPort {
   join(options: JoinOptions): Promise<Membership>
   /** Committed offsets of a group, whoever is in it; partitions without one are missing from the map. */
   committed(options: { readonly group: string; readonly topic: string }): Promise<ReadonlyMap<number, CommittedOffset>>
+  /**
+   * The broker's clock in ms since 1970, as it stamped a probe record that this call writes to a LogAppendTime topic.
+   * It was read between the call and the answer: whoever compares it takes his own time before and after.
+   * @throws KafkaFailure `fatal` naming the topic when its records carry the writer's time; `retriable` otherwise
+   */
+  brokerTimeMs(topic: string): Promise<bigint>
   readonly admin: KafkaAdmin
   close(): Promise<void>
 }
@@ -83,7 +89,17 @@ export type JoinOptions = {
 
 export type Assignment = { readonly generation: number; readonly partitions: readonly number[] }
 
+/** Who owns a partition. */
+export type Owner = 'this member' | 'another member' | 'nobody'
+
 export interface Membership {
+  /**
+   * Who owns a partition of the group's topic, as the group's coordinator says now: not as we believe, since a member
+   * that was blocked or cut off hears last that it is out. `nobody` while the group is between two assignments.
+   * The answer is as old as its way here: it says whom to believe, only a fence stops the others.
+   * @throws KafkaFailure when the coordinator can't be asked
+   */
+  owner(partition: number): Promise<Owner>
   /** Commits under the assignment it was read in; refuses with `superseded` once another has come. */
   commit(assignment: Assignment, partition: number, offset: CommittedOffset): Promise<void>
   /** Leaves the group, so that others take over at once. */

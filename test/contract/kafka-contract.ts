@@ -352,6 +352,51 @@ export const kafkaContract = (start: () => Promise<KafkaUnderContract>): void =>
     })
   })
 
+  describe('the owner of a partition', () => {
+    it('is who the coordinator says, and moves on when that one leaves', async () => {
+      const topic = await newTopic(1)
+      const watches = [watch(), watch()] as const
+      const first = await kafka.join({ group: topic, topic, ...watches[0] })
+      await watches[0].until(({ partitions }) => partitions.length === 1)
+      expect(await first.owner(0)).toBe('this member')
+      expect(await first.owner(1)).toBe('nobody')
+      const second = await other.join({ group: topic, topic, ...watches[1] })
+      const owners = async () => [await first.owner(0), await second.owner(0)].toSorted()
+      await expect.poll(owners, { timeout: 30_000, interval: 20 }).toEqual(['another member', 'this member'])
+      const firstOwns = (await first.owner(0)) === 'this member'
+      const [leaver, stayer] = firstOwns ? [first, second] : [second, first]
+      await leaver.leave()
+      await expect.poll(() => stayer.owner(0), { timeout: 30_000, interval: 20 }).toBe('this member')
+      expect(await leaver.owner(0)).toBe('another member')
+      await stayer.leave()
+      await expect.poll(() => stayer.owner(0), { timeout: 30_000, interval: 20 }).toBe('nobody')
+    })
+  })
+
+  describe("the broker's clock", () => {
+    const newClock = async (config: Record<string, string>): Promise<string> => {
+      const topic = newName()
+      await kafka.admin.createTopics([{ topic, partitions: 1, replicationFactor: 1, config }])
+      await expect.poll(async () => (await kafka.bounds(topic)).size, visible).toBe(1)
+      return topic
+    }
+
+    it('is what it stamps a probe with', async () => {
+      const topic = await newClock({ 'message.timestamp.type': 'LogAppendTime' })
+      const [first, second] = [await kafka.brokerTimeMs(topic), await kafka.brokerTimeMs(topic)]
+      expect(second).toBeGreaterThanOrEqual(first)
+      const stamps = async () => (await readRecords(topic)).map(({ timestampMs }) => timestampMs)
+      await expect.poll(stamps, visible).toEqual([first, second])
+    })
+
+    it('is not to be had from a topic that keeps the time of its writers', async () => {
+      const topic = await newClock({})
+      const asked = kafka.brokerTimeMs(topic)
+      await expect(asked).rejects.toMatchObject({ kind: 'fatal', message: expect.stringContaining(topic) })
+      await expect(kafka.brokerTimeMs(newName())).rejects.toMatchObject({ name: 'KafkaFailure' })
+    })
+  })
+
   describe('topics', () => {
     it('are made when missing, and stay as they are when there', async () => {
       const topic = newName()

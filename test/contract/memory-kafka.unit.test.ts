@@ -1,4 +1,4 @@
-import { describe } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../runtime/clock.ts'
 import { MemoryBroker } from '../../runtime/kafka/testing/memory-broker.ts'
 import { kafkaContract } from './kafka-contract.ts'
@@ -28,5 +28,11 @@ describe('Kafka in memory keeps the contract', () => {
       })
       return Promise.resolve({ openClient: () => broker.client(), stem: 'memory' })
     })
+  })
+
+  it('has a clock of its own where it is given one', async () => {
+    const broker = new MemoryBroker({ clock: systemClock, brokerClockUs: () => 1_234_567n })
+    broker.addTopic({ topic: 'clock', partitions: 1, config: { 'message.timestamp.type': 'LogAppendTime' } })
+    expect(await broker.client().brokerTimeMs('clock')).toBe(1234n)
   })
 })

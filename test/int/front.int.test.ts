@@ -36,7 +36,17 @@ const newStream = async (): Promise<StreamNames> => {
     { topic: names.topics.commands, partitions: 1 },
     { topic: names.topics.users, partitions },
   ]
-  await kafka.admin.createTopics(specs.map(spec => ({ ...spec, replicationFactor: 1, config })))
+  await kafka.admin.createTopics([
+    ...specs.map(spec => ({ ...spec, replicationFactor: 1, config })),
+    {
+      topic: names.topics.clock,
+      partitions: 1,
+      replicationFactor: 1,
+      config: { 'message.timestamp.type': 'LogAppendTime' },
+    },
+  ])
+  const offsets = new Map([[0, { offset: 0n, metadata: '' }]])
+  await kafka.admin.setOffsets({ group: names.groups.bridge, topic: names.topics.commands, offsets })
   return names
 }
 
@@ -87,7 +97,14 @@ const bridgeOf = (names: StreamNames, engine: MemoryEngine): Restarting =>
   new Restarting(
     () =>
       new Bridge(
-        { names, tickMs: 100, batchBytes: 1_000_000, maxOutputBytes: 100_000 },
+        {
+          names,
+          tickMs: 100,
+          batchBytes: 1_000_000,
+          maxOutputBytes: 100_000,
+          clockJumpMs: 300_000,
+          clockToleranceMs: 5000,
+        },
         { kafka, dialect: avroDialect, openEngineLink: engine.open, clock: systemClock, log, metrics: new Registry() },
       ),
   )

@@ -9,6 +9,7 @@ export type RequestKind =
   | 'init-producer'
   | 'begin-transaction'
   | 'produce'
+  | 'probe-clock'
   | 'add-offset'
   | 'end-transaction'
   | 'fetch'
@@ -28,7 +29,7 @@ export type BrokerRequest = {
   readonly client: string
   readonly kind: RequestKind
   readonly target: string
-  /** Of `commit-offset`. */
+  /** Of `commit-offset`, and of `describe-group` when one partition's owner is asked for. */
   readonly partition?: number
 }
 
@@ -45,6 +46,8 @@ type MemberCommit = {
 export type MemoryBrokerOptions = {
   /** Everything that waits here waits by it. */
   readonly clock: Clock
+  /** The broker's own clock, which stamps LogAppendTime topics; `clock` unless it is to be another. */
+  readonly brokerClockUs?: () => bigint
   /** What becomes of a request; asked once for each. */
   readonly network?: (request: BrokerRequest) => Delivery
   /** Of the way there, and again of the way back. */
@@ -87,6 +90,7 @@ export class MemoryBroker {
 
   constructor(options: MemoryBrokerOptions) {
     this.options = {
+      brokerClockUs: () => options.clock.nowUs(),
       network: () => 'delivered',
       latencyMs: () => 0,
       markerDelayMs: () => 0,
@@ -135,6 +139,15 @@ export class MemoryBroker {
     if (at < log.high) throw new Error(`${topic}-${partition} is past offset ${at}`)
     for (let hole = log.high; hole < at; hole++) log.mark()
     log.append([{ key: null, value, timestampMs: 0n }], null)
+  }
+
+  get nowMs(): bigint {
+    return this.options.brokerClockUs() / 1000n
+  }
+
+  /** Whether the topic's records carry the broker's time, not the writer's. */
+  stamps(topic: string): boolean {
+    return this.topic(topic).config.get('message.timestamp.type') === 'LogAppendTime'
   }
 
   group(name: string): MemoryGroup {

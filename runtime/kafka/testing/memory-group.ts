@@ -60,6 +60,14 @@ export class MemoryGroup {
     return this.#members.has(member)
   }
 
+  /** Who has a partition in the generation there is; nobody between two of them. */
+  owner(topic: string, partition: number): GroupMember | null {
+    if (this.#rebalancing) return null
+    for (const [member, assignment] of this.#members)
+      if (member.topic === topic && assignment?.partitions.includes(partition)) return member
+    return null
+  }
+
   /** Memberships end for good, as when the coordinator refuses them. */
   fail(error: Error): void {
     const members = [...this.#members.keys()]

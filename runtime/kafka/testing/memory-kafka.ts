@@ -1,13 +1,14 @@
-import type {
-  CommittedOffset,
-  Fetcher,
-  JoinOptions,
-  KafkaAdmin,
-  KafkaPort,
-  KafkaRecord,
-  Membership,
-  PartitionBounds,
-  TxWriter,
+import {
+  type CommittedOffset,
+  type Fetcher,
+  type JoinOptions,
+  type KafkaAdmin,
+  KafkaFailure,
+  type KafkaPort,
+  type KafkaRecord,
+  type Membership,
+  type PartitionBounds,
+  type TxWriter,
 } from '../port.ts'
 import { MemoryAdmin } from './memory-admin.ts'
 import type { BrokerRequest, MemoryBroker } from './memory-broker.ts'
@@ -113,6 +114,16 @@ export class MemoryKafka implements KafkaPort {
     return this.ask({ kind: 'fetch-offsets', target: group }, () => {
       this.broker.topic(topic)
       return new Map([...this.broker.offsets(group, topic)].toSorted(([a], [b]) => a - b))
+    })
+  }
+
+  brokerTimeMs(topic: string): Promise<bigint> {
+    return this.ask({ kind: 'probe-clock', target: topic }, () => {
+      const timestampMs = this.broker.nowMs
+      if (!this.broker.stamps(topic))
+        throw new KafkaFailure('fatal', `read the broker's clock through topic ${topic}: it is no LogAppendTime topic`)
+      this.broker.log(topic, 0).append([{ key: null, value: Buffer.alloc(0), timestampMs }], null)
+      return timestampMs
     })
   }
 

@@ -1,4 +1,11 @@
-import { type Assignment, type CommittedOffset, type JoinOptions, KafkaFailure, type Membership } from '../port.ts'
+import {
+  type Assignment,
+  type CommittedOffset,
+  type JoinOptions,
+  KafkaFailure,
+  type Membership,
+  type Owner,
+} from '../port.ts'
 import type { GroupMember, MemoryGroup } from './memory-group.ts'
 import type { MemoryKafka } from './memory-kafka.ts'
 
@@ -71,6 +78,14 @@ export class MemoryMembership implements Membership {
         onMemberCommit({ group: this.#name, topic, partition, offset }),
       ),
     )
+  }
+
+  owner(partition: number): Promise<Owner> {
+    return this.#kafka.ask({ kind: 'describe-group', target: this.#name, partition }, () => {
+      const owner = this.#group.owner(this.#member.topic, partition)
+      if (owner === null) return 'nobody'
+      return owner === this.#member && !this.#left ? 'this member' : 'another member'
+    })
   }
 
   async leave(): Promise<void> {

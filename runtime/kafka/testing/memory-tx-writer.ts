@@ -64,8 +64,7 @@ export class MemoryTxWriter implements TxWriter {
         tooLarge = new KafkaFailure('fatal', `a batch of ${bytes} bytes is over max.message.bytes=${largest}`)
         continue
       }
-      const nowMs = broker.options.clock.nowUs() / 1000n
-      const stamped = config.get('message.timestamp.type') === 'LogAppendTime' ? nowMs : null
+      const stamped = broker.stamps((batch[0] as OutgoingRecord).topic) ? broker.nowMs : null
       const appended = batch.map(({ key, value, timestampMs }) => ({ key, value, timestampMs: stamped ?? timestampMs }))
       this.#producer.write(this.#epoch, log, appended)
     }

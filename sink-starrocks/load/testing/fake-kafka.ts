@@ -74,6 +74,7 @@ export class FakeKafka {
       return this.#membership
     },
     committed: async () => this.offsets,
+    brokerTimeMs: unused("the broker's time"),
     admin: {
       createTopics: unused('creating topics'),
       partitionCounts: async ([topic]) => new Map([[topic as string, this.#records.length]]),
@@ -96,6 +97,7 @@ export class FakeKafka {
   }
 
   readonly #membership: Membership = {
+    owner: unused('the owner of a partition'),
     commit: async (assignment, partition, offset) => {
       if (assignment.generation !== this.#generation || this.#member === null)
         throw new KafkaFailure('superseded', `generation ${assignment.generation} is over`)
