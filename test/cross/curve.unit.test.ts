@@ -48,8 +48,8 @@ const connected = 'settle_bridge_engine_connected'
 describe.each(['sub', 'pull'] as const)('CURVE, live over %s', pattern => {
   it('lets in who has the right keys', async () => {
     const { bridge } = await pair(pattern, onEngine, onBridge)
-    await until(() => bridge.payloads().length > 200)
-    for (const socket of both) await until(async () => (await bridge.metric(connected, { socket })) === 1)
+    await bridge.until(() => bridge.payloads().length > 200)
+    for (const socket of both) await bridge.until(async () => (await bridge.metric(connected, { socket })) === 1)
   })
 
   it.for([
@@ -60,7 +60,7 @@ describe.each(['sub', 'pull'] as const)('CURVE, live over %s', pattern => {
   ] as const)('%s: nothing flows, and both sides say so', async ([, environment, curve]) => {
     const { engine, bridge } = await pair(pattern, environment, curve)
     for (const socket of both) {
-      await until(async () => (await bridge.metric(failures, { socket })) > 0)
+      await bridge.until(async () => (await bridge.metric(failures, { socket })) > 0)
       await until(() => engine.logged.some(line => line.includes('handshake') && line.includes(socket)))
       expect(await bridge.metric(connected, { socket })).toBe(0)
       expect(bridge.logged.filter(line => line['socket'] === socket)).toContainEqual(
@@ -82,11 +82,11 @@ describe.each(['sub', 'pull'] as const)('CURVE, live over %s', pattern => {
       { ...onEngine, ENGINE_CURVE_CLIENT_KEYS: strangerKeys.publicKey },
       onBridge,
     )
-    await until(async () => (await bridge.metric(failures, { socket: 'live' })) > 0)
-    await until(async () => (await bridge.metric(failures, { socket: 'replay' })) > 0)
+    await bridge.until(async () => (await bridge.metric(failures, { socket: 'live' })) > 0)
+    await bridge.until(async () => (await bridge.metric(failures, { socket: 'replay' })) > 0)
     const { replay } = engine
     await engine.stop()
     await engineAt(pattern, engine.live, replay, onEngine)
-    await until(() => bridge.payloads().length > 200)
+    await bridge.until(() => bridge.payloads().length > 200)
   })
 })

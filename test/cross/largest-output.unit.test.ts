@@ -5,7 +5,6 @@ import { amount } from '../../core/ids.ts'
 import { Stop } from '../../runtime/stop.ts'
 import { decodeEngineOutput, encodeEngineOutput } from '../../schemas/codec.ts'
 import { avroWire, jsonWire } from '../../sim/engine/protocol/wire.ts'
-import { until } from '../../sim/engine/testing/running-engine.ts'
 import { TestExchange } from '../../sim/engine/testing/test-exchange.ts'
 import { journalOf, PaperEngine } from './paper-engine.ts'
 import { wireBridge } from './wired-bridge.ts'
@@ -63,14 +62,13 @@ describe('the largest output, a sweep of 10,000 makers', () => {
     if (way === 'live') engine.onAnswer = message => (String(message[0]) === 'OUT' ? [] : [message])
     const bridge = wireBridge({ dialect, live: `sub:${engine.live}`, replay: engine.replay, maxOutputBytes })
     if (way === 'live') {
-      await until(async () => {
+      await bridge.until(async () => {
         await engine.say(first ?? [])
         return engine.acked === 1n
       })
       for (const message of others) await engine.say(message)
     }
-    await until(() => bridge.outcome() !== undefined || engine.acked === 3n)
-    expect(bridge.outcome()).toBeUndefined()
+    await bridge.until(() => engine.acked === 3n)
     expect(bridge.payloads().map(({ length }) => length)).toEqual([small.length, output.length, small.length])
     expect(bridge.payloads()[1]?.equals(output)).toBe(true)
   })
@@ -105,10 +103,12 @@ describe('the largest output, a sweep of 10,000 makers', () => {
   it('a live frame that no limit lets in is told, and what comes behind it still arrives', async () => {
     const engine = await PaperEngine.open([small, small])
     const bridge = wireBridge({ live: `sub:${engine.live}`, replay: engine.replay, maxOutputBytes: 1024 })
-    await until(async () => (await bridge.metric('settle_bridge_engine_connected', { socket: 'live' })) === 1)
+    await bridge.until(async () => (await bridge.metric('settle_bridge_engine_connected', { socket: 'live' })) === 1)
     await engine.say([Buffer.from('OUT'), Buffer.alloc(56), Buffer.alloc(10_000)])
-    await until(async () => (await bridge.metric('settle_bridge_engine_cut_off_total', { socket: 'live' })) === 1)
-    await until(async () => (await bridge.metric('settle_bridge_engine_connected', { socket: 'live' })) === 1)
+    await bridge.until(
+      async () => (await bridge.metric('settle_bridge_engine_cut_off_total', { socket: 'live' })) === 1,
+    )
+    await bridge.until(async () => (await bridge.metric('settle_bridge_engine_connected', { socket: 'live' })) === 1)
     expect(bridge.logged).toContainEqual(expect.objectContaining({ level: 'error', socket: 'live', bytes: 2304 }))
     expect(bridge.outcome()).toBeUndefined()
   })

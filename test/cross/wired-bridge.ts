@@ -10,6 +10,7 @@ import { systemClock } from '../../runtime/clock.ts'
 import { MemoryBroker } from '../../runtime/kafka/testing/memory-broker.ts'
 import { namesOf } from '../../runtime/names.ts'
 import { payloadOf } from '../../schemas/codec.ts'
+import { until } from '../../sim/engine/testing/running-engine.ts'
 
 const names = namesOf('demo')
 
@@ -25,6 +26,8 @@ export type WiredBridge = {
   /** What it ended with; undefined while it runs. */
   readonly outcome: () => unknown
   readonly stop: () => Promise<unknown>
+  /** Waits for a condition while the bridge runs. Throws what stopped it when something did. */
+  readonly until: (condition: () => boolean | Promise<boolean>) => Promise<void>
   /** Log lines, parsed. */
   readonly logged: readonly Record<string, unknown>[]
   /** The sum of a metric over those of its labels that are given. */
@@ -46,6 +49,9 @@ export const wireBridge = (given: WiredSettings): WiredBridge => {
   const broker = new MemoryBroker({ clock: systemClock })
   for (const topic of [names.topics.log, names.topics.commands])
     broker.addTopic({ topic, partitions: 1, config: { 'max.message.bytes': '8388608' } })
+  broker.addTopic({ topic: names.topics.clock, partitions: 1, config: { 'message.timestamp.type': 'LogAppendTime' } })
+  // As settle init leaves it.
+  broker.offsets(names.groups.bridge, names.topics.commands).set(0, { offset: 0n, metadata: '' })
   const openEngineLink = zeroMqLink(
     {
       ...{ replay: 'none', sendTimeoutMs: 1000, curve: null, plainBeyondLoopback: 'refused' },
@@ -55,7 +61,12 @@ export const wireBridge = (given: WiredSettings): WiredBridge => {
     { log, clock: systemClock, metrics },
   )
   const bridge = new Bridge(
-    { names, tickMs: 60_000, batchBytes: given.batchBytes ?? 6_291_456, maxOutputBytes },
+    {
+      names,
+      ...{ tickMs: 60_000, clockJumpMs: 60_000, clockToleranceMs: 5000 },
+      batchBytes: given.batchBytes ?? 6_291_456,
+      maxOutputBytes,
+    },
     { kafka: broker.client(), dialect, openEngineLink, clock: systemClock, log, metrics },
   )
   const stopping = new AbortController()
@@ -81,7 +92,11 @@ export const wireBridge = (given: WiredSettings): WiredBridge => {
       .filter(value => wanted.every(([label, text]) => (value.labels as Record<string, unknown>)[label] === text))
       .reduce((sum, { value }) => sum + value, 0)
   }
-  return { ended, outcome: () => outcome, stop, logged, metric, payloads }
+  const untilRunning = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+    await until(async () => outcome !== undefined || (await condition()))
+    if (outcome !== undefined) throw outcome ?? new Error('the bridge was stopped')
+  }
+  return { ended, outcome: () => outcome, stop, until: untilRunning, logged, metric, payloads }
 }
 
 const isOutput = (value: Buffer): boolean => {
