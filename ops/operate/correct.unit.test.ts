@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { amount, assetId, version } from '../../core/ids.ts'
+import { amount, assetId, userId, version } from '../../core/ids.ts'
 import { alice, btc, change, obedient, OperatorWorld } from '../testing/operator-world.ts'
 import { type CorrectArguments, correctRequest } from './correct.ts'
 
@@ -22,7 +22,8 @@ const holed = (): OperatorWorld => {
   world.balance(btc, [1000n, 50n, 4n])
   const at = world.output({ changes: [change([10n, 1700n, 0n], [200n, 0n])] })
   world.parked(at, btc, 10n)
-  world.output({ changes: [change([11n, 1600n, 0n], [-100n, 0n])] })
+  const bob = change([5n, 1n, 0n], [1n, 0n], { user: userId(8n) })
+  world.output({ changes: [bob, change([11n, 1600n, 0n], [-100n, 0n])] })
   world.settled()
   return world
 }
@@ -74,6 +75,18 @@ describe('a hole of several versions', () => {
     const deltas = { deltaAvailable: amount(499n), deltaFrozen: amount(-50n) }
     world.log({ kind: 'Correction', command, correction: { ...body, ...deltas } })
     expect((await world.run(correct(9n, 1500n, 0n), dry)).exitCode).toBe(0)
+  })
+
+  test('is not closed by a Correction that passes over a version of the log', async () => {
+    world.log({
+      kind: 'Correction',
+      command: { id: 'c-0', who: 'bob', why: 'x', time: 1n },
+      correction: {
+        ...{ user: alice, asset: btc, version: version(12n), available: amount(1500n), frozen: amount(0n) },
+        ...{ deltaAvailable: amount(500n), deltaFrozen: amount(-50n) },
+      },
+    })
+    expect((await world.run(correct(9n, 1500n, 0n), dry)).out).toMatch(/before\s+│\s+4 │/)
   })
 
   test('behind which another one stands is corrected from where the log stands by then', async () => {

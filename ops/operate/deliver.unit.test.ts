@@ -72,10 +72,11 @@ describe('the answer', () => {
   test("is another command's: it is passed over", async () => {
     const world = standing()
     const command = { id: 'c-0', who: 'bob', why: 'x', time: 1n }
-    const shown = await withBridge(world, refusing, async () => {
+    const beside: typeof refusing = record => {
       world.log({ kind: 'Refused', command, reason: 'of another' })
-      return world.run(request)
-    })
+      return refusing(record)
+    }
+    const shown = await withBridge(world, beside, () => world.run(request))
     expect(shown.out).toContain('not needed')
   })
 
@@ -167,6 +168,20 @@ describe('a send that fails', () => {
     lose = false
     const shown = await withBridge(world, obedient, () => world.run(request))
     expect(shown.exitCode).toBe(0)
+    expect(world.sent()).toHaveLength(1)
+  })
+
+  test('and takes hold only while the next one looks is not sent twice', async () => {
+    let lose = true
+    const world = standing({
+      markerDelayMs: () => 5000,
+      network: ({ kind }) => (lose && kind === 'end-transaction' ? 'answer-lost' : 'delivered'),
+    })
+    expect(await stopOf(world.run(request))).toMatchObject({ code: 'command-unknown' })
+    expect(world.sent()).toEqual([])
+    lose = false
+    // Long enough for a second one to take hold, too.
+    await world.run(request, { waitMs: 20_000 })
     expect(world.sent()).toHaveLength(1)
   })
 

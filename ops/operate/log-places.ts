@@ -21,7 +21,7 @@ export const lastAtPos = async (kafka: KafkaPort, topic: string, pos: Pos): Prom
   while (low < end) {
     const middle = (low + end) / 2n
     const last = await lastUpTo(kafka, topic, middle)
-    if (!last || last.offset < low) low = middle + 1n
+    if (!last) low = middle + 1n
     else if (last.record.pos <= pos) {
       found = last
       low = middle + 1n

@@ -10,7 +10,7 @@ import type { OperatorPlaces } from './operator-command.ts'
 import { type Balance, type Posting, type Standing, standingOf } from './standing.ts'
 
 /** One balance of a user: as the store has it, and as it stands by the log. */
-export type AssetStanding = { readonly stored: Balance; readonly standing: Standing }
+type AssetStanding = { readonly stored: Balance; readonly standing: Standing }
 
 export type NamedAsset = { readonly asset: AssetId; readonly name: string; readonly decimals: number }
 

@@ -85,7 +85,7 @@ export class OperatorWorld {
 
   /** A barrier in all partitions that covers the log so far; settle has committed it. */
   settled(): void {
-    const src = this.broker.log(names.topics.log, 0).high - 1n
+    const src = this.broker.log(names.topics.log, 0).high - 2n
     const ns = this.#ns.map(n => n + 1n)
     this.#ns = ns
     for (const [partition, n] of ns.entries()) {
