@@ -5,6 +5,7 @@ import type { Pos } from '../../core/ids.ts'
 import { refuse } from '../../runtime/stop.ts'
 import { decodeUserRecord } from '../../schemas/codec.ts'
 import { tableText } from '../table-text.ts'
+import { checkWaiting } from './check-waiting.ts'
 import { signedText } from './display.ts'
 import { operateLimits } from './limits.ts'
 import { lastAtPos, type PlacedLogRecord } from './log-places.ts'
@@ -15,7 +16,10 @@ export type AdmitArguments = { readonly pos: Pos; readonly evenIfItPasses?: true
 /** Lets one output through that fails repartition's checks. */
 export const admitRequest = ({ pos, evenIfItPasses }: AdmitArguments): OperatorRequest => ({
   isSame: async record => record.kind === 'Admit' && record.refusedPos === pos,
-  plan: (places, command) => planAdmit(places, command, { pos, mayPass: evenIfItPasses === true }),
+  plan: async (places, command, waiting) => {
+    checkWaiting(waiting, record => record.kind === 'Admit' && record.refusedPos === pos)
+    return planAdmit(places, command, { pos, mayPass: evenIfItPasses === true })
+  },
 })
 
 const planAdmit = async (

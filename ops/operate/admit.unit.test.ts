@@ -103,3 +103,8 @@ test('finds each record of a log with holes', async () => {
   for (const each of [bad, last])
     expect((await world.run(admitRequest({ pos: each }), dry)).out).toContain(`Output at pos ${each}:`)
 })
+
+test('an Admit of the same output that no bridge has come to yet is waited for first', async () => {
+  await world.run(admitRequest({ pos: bad }), { waitMs: 0 })
+  await expect(world.run(admitRequest({ pos: bad }), { id: 'c-2' })).rejects.toMatchObject({ code: 'command-waits' })
+})

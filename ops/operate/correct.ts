@@ -1,7 +1,8 @@
-import type { Command, CorrectionBody } from '../../core/events.ts'
+import type { Command, CommandRecord, CorrectionBody } from '../../core/events.ts'
 import { type Amount, amount, type UserId, type Version } from '../../core/ids.ts'
 import { isAmount } from '../../core/money.ts'
 import { refuse, Stop } from '../../runtime/stop.ts'
+import { checkWaiting } from './check-waiting.ts'
 import { correctionText, otherHoles } from './correct-text.ts'
 import type { OperatorPlaces, OperatorRequest, Plan } from './operator-command.ts'
 import { type Balance, balanceBefore, isSameBalance, type Standing } from './standing.ts'
@@ -27,13 +28,24 @@ export const correctRequest = (given: CorrectArguments): OperatorRequest => ({
       user === given.user && version === given.version && available === given.available && frozen === given.frozen
     return isEqual && asset === (await findAsset(places, given.asset)).asset
   },
-  plan: (places, command) => planCorrection(places, command, given),
+  plan: (places, command, waiting) => planCorrection(places, { command, given, waiting }),
 })
 
-const planCorrection = async (places: OperatorPlaces, command: Command, given: CorrectArguments): Promise<Plan> => {
+const planCorrection = async (
+  places: OperatorPlaces,
+  {
+    command,
+    given,
+    waiting,
+  }: { readonly command: Command; readonly given: CorrectArguments; readonly waiting: readonly CommandRecord[] },
+): Promise<Plan> => {
   const { user, version, available, frozen } = given
   const standings = await readUserStanding(places, user)
   const named = assetNamed(standings.assets, given.asset)
+  checkWaiting(
+    waiting,
+    record => record.kind === 'Correct' && record.correction.user === user && record.correction.asset === named.asset,
+  )
   const { stored, standing } = standings.of(named.asset)
   const after: Balance = { available, frozen, version }
   checkMissing({ user, named, stored, standing, after })

@@ -209,3 +209,11 @@ test('the same id for another asset of equal amounts is a mistake', async () => 
   await expect(world.run(correct(9n, 1500n, 0n, { asset: 'USDT' }))).rejects.toMatchObject({ code: 'id-taken' })
   expect((await world.run(correct(9n, 1500n, 0n, { asset: '1' }), { waitMs: 0 })).out).toContain('was sent before')
 })
+
+test('a Correction of the same balance that no bridge has come to yet is waited for first', async () => {
+  world.output({ changes: [change([3n, 7n, 0n], [7n, 0n], { asset: usdt })] })
+  await world.run(correct(9n, 1500n, 0n), { waitMs: 0 })
+  await expect(world.run(correct(9n, 1500n, 0n), { id: 'c-2' })).rejects.toMatchObject({ code: 'command-waits' })
+  const other = correct(2n, 0n, 0n, { asset: 'USDT' })
+  expect((await world.run(other, { id: 'c-3', waitMs: 0 })).exitCode).toBe(0)
+})

@@ -17,14 +17,30 @@ export type Sent = { readonly record: CommandRecord; readonly offset: bigint; re
 
 type Ports = { readonly kafka: KafkaPort; readonly clock: Clock; readonly names: StreamNames }
 
-/** The first record with an id, which is the one that acts; null when the id is new. */
-export const findSent = async ({ kafka, names }: Omit<Ports, 'clock'>, id: string): Promise<Sent | null> => {
+/** What `operator.commands` holds, as one command needs to know it. */
+export type Commands = {
+  /** The first record with the command's id, which is the one that acts; null when the id is new. */
+  readonly sent: Sent | null
+  /** What no bridge has come to yet. */
+  readonly waiting: readonly CommandRecord[]
+  /** Of the topic's last record; −1 when it is empty. */
+  readonly lastOffset: bigint
+}
+
+export const readCommands = async ({ kafka, names }: Omit<Ports, 'clock'>, id: string): Promise<Commands> => {
+  const { topics, groups } = names
+  const next = (await kafka.committed({ group: groups.bridge, topic: topics.commands })).get(0)?.offset ?? 0n
   let found: Omit<Sent, 'answerFrom'> | null = null
-  for await (const { offset, value } of recordsBack(kafka, { topic: names.topics.commands })) {
+  let lastOffset = -1n
+  const waiting: CommandRecord[] = []
+  for await (const { offset, value } of recordsBack(kafka, { topic: topics.commands })) {
+    if (offset > lastOffset) lastOffset = offset
     const record = decoded(value)
     if (record?.command.id === id) found = { record, offset }
+    if (record && offset >= next) waiting.push(record)
   }
-  return found && { ...found, answerFrom: await answerFrom({ kafka, names }, found) }
+  const sent = found && { ...found, answerFrom: await answerFrom({ kafka, names }, found) }
+  return { sent, waiting, lastOffset }
 }
 
 /** What nobody can read is the bridge's to refuse; it is nobody's command. */
@@ -52,17 +68,24 @@ const answerFrom = async (
 /**
  * Writes a command once. Two `settle` processes at once fence each other, and a transaction that one of them left
  * open has ended when the writer is there: only a look after that is sure not to miss the same id.
+ * `seen`: the topic before the command was worked out.
  * @throws Stop `command-unsent`, `command-unknown`: to be run again with the same id.
  */
-export const send = async ({ kafka, names }: Omit<Ports, 'clock'>, record: CommandRecord): Promise<Sent> => {
+export const send = async (
+  { kafka, names }: Omit<Ports, 'clock'>,
+  record: CommandRecord,
+  seen: Commands,
+): Promise<Sent> => {
   const topic = names.topics.commands
   const { id, time } = record.command
   const writer = await kafka.openTxWriter({ transactionalId: names.transactionalIds.commands }).catch(error => {
     throw unsent(id, error)
   })
   try {
-    const earlier = await findSent({ kafka, names }, id)
-    if (earlier) return earlier
+    const now = await readCommands({ kafka, names }, id)
+    if (now.sent) return now.sent
+    // Whoever sent it looked at the same log: what was worked out from it may no longer be so.
+    if (now.lastOffset > seen.lastOffset) throw unsent(id, new Error('another command was sent meanwhile'))
     const { end } = await boundsOf(kafka, names.topics.log)
     const value = encodeCommandRecord(record)
     await writer

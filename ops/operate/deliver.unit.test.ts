@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { pos } from '../../core/ids.ts'
 import { Stop } from '../../runtime/stop.ts'
+import { encodeCommandRecord } from '../../schemas/codec.ts'
 import { obedient, OperatorWorld, refusing, session } from '../testing/operator-world.ts'
 import { gapRequest } from './gap.ts'
 
@@ -196,6 +198,42 @@ describe('a send that fails', () => {
     expect(stop.message).toContain('another settle command of this stream began meanwhile')
     expect(stop.message).toContain('--id c-1')
     expect(world.sent()).toEqual([])
+  })
+})
+
+describe('another command', () => {
+  test('for the same that no bridge has come to yet is waited for first', async () => {
+    const world = standing()
+    await world.run(request, { waitMs: 0 })
+    for (const mode of ['send', 'dry-run'] as const) {
+      const stop = await stopOf(world.run(request, { id: 'c-2', who: 'bob', mode }))
+      expect(stop).toMatchObject({ code: 'command-waits', reason: 'refused', context: { id: 'c-1' } })
+      expect(stop.message).toContain('command c-1 of ann ("INC-1"), a Gap for the same, waits for a bridge')
+    }
+    await withBridge(world, refusing, () => world.run(request))
+    expect((await world.run(request, { id: 'c-2', waitMs: 0 })).exitCode).toBe(0)
+  })
+
+  test('that was sent while this one was worked out keeps it from being sent', async () => {
+    let isFirst = true
+    const world = standing({
+      network: ({ kind, client }) => {
+        if (kind !== 'init-producer' || client !== 'client-1' || !isFirst) return 'delivered'
+        isFirst = false
+        const value = encodeCommandRecord({
+          kind: 'Admit',
+          command: { id: 'c-9', who: 'bob', why: 'x', time: 1n },
+          refusedPos: pos(5n),
+        })
+        world.broker.put('demo.operator.commands', 0, { value })
+        return 'delivered'
+      },
+    })
+    const stop = await stopOf(world.run(request))
+    expect(stop).toMatchObject({ code: 'command-unsent', reason: 'failed' })
+    expect(stop.message).toContain('another command was sent meanwhile')
+    expect(world.sent()).toHaveLength(1)
+    expect((await world.run(request, { waitMs: 0 })).exitCode).toBe(0)
   })
 })
 

@@ -2,6 +2,7 @@ import type { Command, EnginePosition } from '../../core/events.ts'
 import { refuse, Stop } from '../../runtime/stop.ts'
 import { tableText } from '../table-text.ts'
 import { type EnginePoint, pointText, positionText } from './arguments.ts'
+import { checkWaiting } from './check-waiting.ts'
 import { boundsOf } from './log-places.ts'
 import { recordsBack } from '../records-back.ts'
 import { decodeLogRecord } from '../../schemas/codec.ts'
@@ -17,7 +18,10 @@ export const gapRequest = ({ after, to }: GapArguments): OperatorRequest => {
       record.kind === 'Gap' &&
       pointText(record.after) === pointText(after) &&
       (to ? record.to !== null && positionText(record.to) === positionText(to) : record.to === null),
-    plan: (places, command) => planGap(places, command, { after, to: to ?? null }),
+    plan: async (places, command, waiting) => {
+      checkWaiting(waiting, ({ kind }) => kind === 'Gap')
+      return planGap(places, command, { after, to: to ?? null })
+    },
   }
 }
 
@@ -72,7 +76,7 @@ const planGap = async (
     'Users whose changes are lost stop at a hole in their versions: see settle status, and settle correct.'
   return {
     record,
-    text: `Gap in ${topic}\n${tableText(['', ''], rows)}\n${warning}`,
+    text: `${tableText(['gap in', topic], rows)}\n${warning}`,
     facts: { standsAt: positionText(last.at), lastPos: last.pos, lostOutputs: lostCount(after, to), lost },
   }
 }

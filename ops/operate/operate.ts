@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import { exitCodes, refuse, Stop } from '../../runtime/stop.ts'
 import { jsonText } from '../json-text.ts'
 import { answerText, type Result, resultJson } from './answer-text.ts'
-import { awaitAnswer, findSent, send, type Sent } from './deliver.ts'
+import { awaitAnswer, readCommands, send, type Sent } from './deliver.ts'
 import type { OperatorPlaces, OperatorRequest, Plan } from './operator-command.ts'
 
 /**
@@ -31,11 +31,12 @@ export const operate = async (options: {
   }
   await checkTopics(places)
   const checked = (sent: Sent | null): Promise<Sent | null> => checkSame({ request, places, name }, sent)
-  const earlier = await checked(await findSent({ kafka, names }, id))
+  const seen = await readCommands({ kafka, names }, id)
+  const earlier = await checked(seen.sent)
   let plan: Plan | null = null
   let sent = earlier
   if (!sent) {
-    plan = await request.plan(places, command)
+    plan = await request.plan(places, command, seen.waiting)
     if (format === 'text') out(plan.text)
     if (mode === 'dry-run') {
       tell({ kind: 'dry-run', plan })
@@ -43,7 +44,7 @@ export const operate = async (options: {
     }
     // Before it is sent: whatever happens from here on, the operator has the id.
     progress(`settle ${name}: sending command ${id}`)
-    sent = await checked(await send({ kafka, names }, plan.record))
+    sent = await checked(await send({ kafka, names }, plan.record, seen))
   }
   if (!sent) throw new Error(`command ${id} was neither found nor sent`)
   const answer = waitMs > 0 || earlier ? await awaitAnswer({ kafka, clock, names }, { sent, waitMs }) : null

@@ -35,8 +35,11 @@ export type Plan = {
 export type OperatorRequest = {
   /** True for a record that asks for the same; who, why and time apart. */
   readonly isSame: (record: CommandRecord, places: OperatorPlaces) => Promise<boolean>
-  /** @throws Stop when it can't be done, or must not be */
-  readonly plan: (places: OperatorPlaces, command: CommandHead) => Promise<Plan>
+  /**
+   * `waiting`: commands that no bridge has come to yet.
+   * @throws Stop when it can't be done, or must not be
+   */
+  readonly plan: (places: OperatorPlaces, command: CommandHead, waiting: readonly CommandRecord[]) => Promise<Plan>
 }
 
 type SendingOptions = {
