@@ -42,6 +42,7 @@ describe('a hole of several versions', () => {
     expect(out).toMatch(/change\s+│\s+\+5 │\s+\+500 │\s+-50 │/)
     expect(out).toContain('External flow that it adds: +450 (0.00000450 BTC)')
     expect(out).toContain('Version 10 at pos 1700000000002000 waits for it and follows from it')
+    expect(out).not.toContain('stays parked')
     expect(world.sent()).toEqual([])
   })
 

@@ -27,13 +27,13 @@ export const gapRequest = ({ after, to }: GapArguments): OperatorRequest => {
 
 const checkBeyond = (after: EnginePoint, to: EnginePosition): void => {
   const isBeyond =
-    to.epoch > after.epoch || (to.epoch === after.epoch && to.random === after.random && to.seq > after.seq)
+    to.epoch > after.epoch || (to.epoch === after.epoch && to.random === after.random && to.seq >= after.seq)
   if (isBeyond) return
   throw new Stop({
     code: 'gap-backwards',
     reason: 'usage',
     message:
-      `--to ${pointText(to)} is not beyond --after ${pointText(after)}: it must be a later seq of the same session, or a ` +
+      `--to ${pointText(to)} lies before --after ${pointText(after)}, or beside it: it must be the same session and no lower seq, or a ` +
       'session of a higher epoch. It names the last output that is lost, not the first one that follows',
   })
 }
@@ -59,6 +59,8 @@ const planGap = async (
         `${pointText(after)}: it has gone on, or --after is not of this stream; look why the bridge stopped, and give that place`,
       { stands: pointText(last.at) },
     )
+  if (to && positionText(to) === positionText(last.at))
+    throw refuse('gap-of-nothing', `--to ${positionText(to)} is where the log stands: nothing would be given up`)
   const lost = lostText(after, to)
   const lastOutput = await lastOutputText(kafka, topic)
   const rows = [
@@ -104,6 +106,8 @@ const lostText = (after: EnginePoint, to: EnginePosition | null): string => {
   const session = `session ${after.epoch}/${after.random}`
   if (!to)
     return `seq ${first} of ${session} and what follows, up to where the engine can go on; how many only the engine knows`
+  if (isSameSession(after, to) && to.seq === after.seq)
+    return `no output, but the proof that ${session} is whole: its chain ends here, and goes on as another`
   if (isSameSession(after, to)) return `seq ${first} to ${to.seq} of ${session}: ${to.seq - after.seq} outputs`
   return `all of ${session} from seq ${first} on, and session ${to.epoch}/${to.random} up to seq ${to.seq}; how many is not known here`
 }

@@ -31,7 +31,18 @@ test('into another session the rest of this one is lost', async () => {
   expect(out).toContain('all of session 7/42 from seq 3 on, and session 8/1 up to seq 0')
 })
 
+test('at the same seq with another chain the chain alone is given up', async () => {
+  const { out } = await world().run(gapRequest({ after, to: { ...after, chain: Buffer.alloc(32, 1) } }), dry)
+  expect(out).toContain('no output, but the proof that session 7/42 is whole')
+})
+
 describe('is refused', () => {
+  test('with --to where the log stands', async () => {
+    await expect(world().run(gapRequest({ after, to: { ...after, chain } }))).rejects.toMatchObject({
+      code: 'gap-of-nothing',
+    })
+  })
+
   test.each([
     ['where the log stands elsewhere', { ...session, seq: 1n }],
     ['for another session', { epoch: 7n, random: 43n, seq: 2n }],
@@ -48,11 +59,10 @@ describe('is refused', () => {
   })
 
   test.each([
-    ['the same place', { ...session, seq: 2n, chain }],
     ['an earlier one', { ...session, seq: 1n, chain }],
     ['another session of the epoch', { epoch: 7n, random: 43n, seq: 9n, chain }],
     ['an earlier epoch', { epoch: 6n, random: 42n, seq: 9n, chain }],
-  ])('with --to not beyond --after: %s', (_, to) => {
-    expect(() => gapRequest({ after, to })).toThrow('is not beyond --after 7/42/2')
+  ])('with --to before --after or beside it: %s', (_, to) => {
+    expect(() => gapRequest({ after, to })).toThrow('lies before --after 7/42/2, or beside it')
   })
 })
