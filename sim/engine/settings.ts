@@ -25,6 +25,8 @@ export type EngineSettings = {
   readonly liveAddress: string
   readonly liveHighWaterMark: number
   readonly liveStallMs: number
+  /** Share of live frames that are lost on purpose, in percent. */
+  readonly liveLoss: number
   readonly replayAddress: string
   readonly heartbeatMs: number
   readonly curve: { readonly secretKey: string; readonly clientKeys: readonly string[] } | null
@@ -34,6 +36,8 @@ export type EngineSettings = {
   /** Outputs a second; 0: as many as the machine makes. */
   readonly rate: number
   readonly sync: 'group' | 'none'
+  /** Whether each ACK that counts is told on stdout. */
+  readonly ackReports: 'off' | 'on'
   readonly segmentBytes: number
   readonly logLevel: string
 }
@@ -132,6 +136,7 @@ const variables = z.object({
   ENGINE_LIVE_ADDRESS: address('tcp://127.0.0.1:5555'),
   ENGINE_LIVE_HIGH_WATER_MARK: integer({ min: 1, max: 10_000_000 }, 20_000),
   ENGINE_LIVE_STALL_MS: integer({ min: 1, max: 10_000 }, 200),
+  ENGINE_LIVE_LOSS: integer({ min: 0, max: 90 }, 0),
   ENGINE_REPLAY_ADDRESS: address('tcp://127.0.0.1:5556'),
   ENGINE_HEARTBEAT_MS: integer({ min: 10, max: 1_000 }, 500),
   ENGINE_CURVE_SECRET_KEY: curveKey.optional(),
@@ -141,6 +146,7 @@ const variables = z.object({
   ENGINE_MAX_UNACKED: integer({ min: 0, max: 1_000_000_000 }, 20_000),
   ENGINE_RATE: integer({ min: 0, max: 10_000_000 }, 0),
   ENGINE_SYNC: oneOf('group', 'none'),
+  ENGINE_ACK_REPORTS: oneOf('off', 'on'),
   ENGINE_SEGMENT_BYTES: integer({ min: 4_096, max: 256 * 1024 * 1024 }, 16 * 1024 * 1024),
   ENGINE_LOG_LEVEL: oneOf('info', 'debug', 'warn', 'error', 'silent'),
 })
@@ -208,6 +214,7 @@ const fromVariables = (given: Variables): EngineSettings => ({
   liveAddress: given.ENGINE_LIVE_ADDRESS,
   liveHighWaterMark: given.ENGINE_LIVE_HIGH_WATER_MARK,
   liveStallMs: given.ENGINE_LIVE_STALL_MS,
+  liveLoss: given.ENGINE_LIVE_LOSS,
   replayAddress: given.ENGINE_REPLAY_ADDRESS,
   heartbeatMs: given.ENGINE_HEARTBEAT_MS,
   curve:
@@ -218,6 +225,7 @@ const fromVariables = (given: Variables): EngineSettings => ({
   maxUnacked: given.ENGINE_MAX_UNACKED,
   rate: given.ENGINE_RATE,
   sync: given.ENGINE_SYNC,
+  ackReports: given.ENGINE_ACK_REPORTS,
   segmentBytes: given.ENGINE_SEGMENT_BYTES,
   logLevel: given.ENGINE_LOG_LEVEL,
 })

@@ -2,6 +2,7 @@ import { type Context, Publisher, Push } from 'zeromq'
 import { type EngineFrame, encodeEngineFrame } from '../../../schemas/frames.ts'
 import { attach } from './address.ts'
 import { type CurveKeys, curveOptions } from './curve-gate.ts'
+import type { LiveLoss } from './live-loss.ts'
 
 export type LiveSettings = {
   readonly mode: 'pub' | 'push'
@@ -26,6 +27,7 @@ export class LivePublisher {
   #queue: Promise<void> = Promise.resolve()
   #isMuted = false
   #dropped = 0
+  #loss: LiveLoss | null = null
 
   private constructor(socket: Publisher | Push, settings: LiveSettings) {
     this.#socket = socket
@@ -61,6 +63,11 @@ export class LivePublisher {
     return this.#dropped
   }
 
+  /** From now on frames get lost on purpose. */
+  loseBy(loss: LiveLoss): void {
+    this.#loss = loss
+  }
+
   /** Sends frames after those given before. Returns when they are with the socket, or dropped. */
   publish(frames: readonly EngineFrame[]): Promise<void> {
     this.#queue = this.#queue.then(() => this.#sendAll(frames))
@@ -74,7 +81,7 @@ export class LivePublisher {
   }
 
   async #sendAll(frames: readonly EngineFrame[]): Promise<void> {
-    for (const frame of frames) await this.#send(encodeEngineFrame(frame))
+    for (const frame of frames) if (!this.#loss?.loses()) await this.#send(encodeEngineFrame(frame))
   }
 
   async #send(message: Buffer[]): Promise<void> {
