@@ -4,7 +4,7 @@ export type Sample = { readonly atMs: number; readonly name: string; readonly mb
 
 export type MemoryVerdict = {
   readonly largestMb: number
-  /** The largest of each quarter of the run. */
+  /** The largest of each quarter of the time under faults. */
   readonly quartersMb: readonly number[]
   readonly problems: readonly string[]
 }
@@ -19,21 +19,32 @@ export const residentMb = (pid: number): number | null => {
   }
 }
 
+export type MemoryBounds = {
+  readonly limitMb: number
+  /** How much the peak of the last quarter may exceed all before it. */
+  readonly riseMb: number
+  /** The calm after it is no part of the trend: there the whole backlog is caught up at once. */
+  readonly faultsEndMs: number
+}
+
+/** In a shorter time the backlogs of its quarters have nothing in common. */
+const shortestTrendMs = 60_000
+
 /**
- * No sample above the limit, and no trend: each quarter of a run under random faults has backlogs to catch up, so its
- * peak is the same but for chance. The peak of the last quarter may exceed all before it by `riseMb` at most.
+ * No sample above the limit, and no trend: each quarter of the time under random faults has backlogs to catch up, so
+ * their peaks are the same but for chance.
  */
 export const judgeMemory = (
   samples: readonly Sample[],
-  { limitMb, riseMb }: { readonly limitMb: number; readonly riseMb: number },
+  { limitMb, riseMb, faultsEndMs }: MemoryBounds,
 ): MemoryVerdict => {
   const first = samples[0]?.atMs ?? 0
-  const lengthMs = Math.max(1, (samples.at(-1)?.atMs ?? 0) - first)
+  const lengthMs = Math.max(1, faultsEndMs - first)
   const quartersMb = [0, 0, 0, 0]
   let largest: Sample | null = null
   for (const sample of samples) {
-    const quarter = Math.min(3, Math.floor(((sample.atMs - first) / lengthMs) * 4))
-    quartersMb[quarter] = Math.max(sample.mb, quartersMb[quarter] ?? 0)
+    const quarter = Math.floor(((sample.atMs - first) / lengthMs) * 4)
+    if (quarter < 4) quartersMb[quarter] = Math.max(sample.mb, quartersMb[quarter] ?? 0)
     if (!largest || sample.mb > largest.mb) largest = sample
   }
   const before = Math.max(...quartersMb.slice(0, 3))
@@ -41,9 +52,9 @@ export const judgeMemory = (
   const problems: string[] = []
   if (largest && largest.mb > limitMb)
     problems.push(`${largest.name} took ${largest.mb.toFixed(0)} MB, the limit is ${limitMb} MB`)
-  if (last - before > riseMb)
+  if (lengthMs >= shortestTrendMs && last - before > riseMb)
     problems.push(
-      `memory rises: ${before.toFixed(0)} MB at most in three quarters of the run, ${last.toFixed(0)} MB in the last; ${riseMb} MB more may be`,
+      `memory rises: ${before.toFixed(0)} MB at most in three quarters of the time, ${last.toFixed(0)} MB in the last; ${riseMb} MB more may be`,
     )
   return { largestMb: largest?.mb ?? 0, quartersMb, problems }
 }

@@ -41,7 +41,7 @@ export const reportText = (report: Report): string => {
     .map(([kind, { applied, skipped }]) => [kind, `${applied}`, `${skipped}`])
   const seconds = (ms: number | null): string => (ms === null ? 'never' : `${(ms / 1000).toFixed(1)} s`)
   const mb = ({ largestMb, quartersMb }: MemoryVerdict): string =>
-    `${largestMb.toFixed(0)} MB at most; by quarters of the run ${quartersMb.map(each => each.toFixed(0)).join(', ')}`
+    `${largestMb.toFixed(0)} MB at most; by quarters of the time under faults ${quartersMb.map(each => each.toFixed(0)).join(', ')}`
   const rows: [string, string][] = [
     ['seed', `${settings.seed}`],
     ['length', `${seconds(report.chaosMs)} of faults, caught up ${seconds(report.caughtUpMs)} after them`],

@@ -26,8 +26,7 @@ const bounds = {
   catchUpMs: 60_000,
   flowEndMs: 60_000,
   lookMs: 500,
-  bridgeMb: 250,
-  bridgeRiseMb: 50,
+  bridgeMemory: { limitMb: 250, riseMb: 50 },
 } as const
 
 /** TARGET=bridge: everything from the start of Kafka to the verdict; what it started is ended. */
@@ -86,7 +85,8 @@ const withinChaos = async ({ run, world, kafka, names }: Chaos): Promise<Report>
   say('the log is held against the journal')
   const check = await checkLog({ run, world, kafka, names })
   await writeFile(join(dir, 'memory.csv'), csvOf(world.samples))
-  const memory = judgeMemory(world.samples.bridge, { limitMb: bounds.bridgeMb, riseMb: bounds.bridgeRiseMb })
+  const faultsEndMs = startMs + chaosMs
+  const memory = judgeMemory(world.samples.bridge, { ...bounds.bridgeMemory, faultsEndMs })
   for (const problem of memory.problems) trace.violate(`bridge: ${problem}`)
   const rates = {
     faultsPerMinute: (faults.applied / chaosMs) * 60_000,
@@ -97,7 +97,7 @@ const withinChaos = async ({ run, world, kafka, names }: Chaos): Promise<Report>
     settings,
     dir,
     ...{ faults, rates, memory, check, chaosMs, caughtUpMs },
-    engineMemory: judgeMemory(world.samples.engine, { limitMb: Infinity, riseMb: Infinity }),
+    engineMemory: judgeMemory(world.samples.engine, { limitMb: Infinity, riseMb: Infinity, faultsEndMs }),
     counts: world.counts,
     acks: world.acks.count,
     exits: world.exits,
