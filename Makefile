@@ -35,12 +35,12 @@ sim: ## a seeded world of faults (not there yet)
 chaos: $(INSTALLED) ## kill, freeze and cut off real processes at random, then check that nothing is lost or doubled
 	@$(NODE) test/chaos/main.ts
 
-bench: ## speed (not there yet)
-	@echo 'make bench: the benchmarks are not built yet; make demo says how long its run took' >&2; exit 2
+bench: $(INSTALLED) ## speed, on servers of its own; PART=bridge for one part
+	@$(NODE) bench/main.ts
 
-clean: $(INSTALLED) ## end the servers, remove their data, also those of tests that were cut off
-	@for dir in .data/test/*/; do if [ -e "$$dir/stack.json" ]; then SETTLE_DATA="$$dir" $(NODE) local/main.ts clean; fi; done
-	@rm -rf .data/test; rmdir .data 2> /dev/null || true
+clean: $(INSTALLED) ## end the servers, remove their data, also those of tests and benchmarks that were cut off
+	@for dir in .data/test/*/ .data/bench/; do if [ -e "$$dir/stack.json" ]; then SETTLE_DATA="$$dir" $(NODE) local/main.ts clean; fi; done
+	@rm -rf .data/test .data/bench; rmdir .data 2> /dev/null || true
 	@$(NODE) local/main.ts clean
 
 $(INSTALLED): package.json package-lock.json

@@ -15,7 +15,8 @@ import { CurveGate } from './protocol/curve-gate.ts'
 import { LiveLoss } from './protocol/live-loss.ts'
 import { LivePublisher } from './protocol/live-publisher.ts'
 import type { Kept } from './protocol/replay-answer.ts'
-import { ReplayServer } from './protocol/replay-server.ts'
+import { ReplayServer, type ReplaySource } from './protocol/replay-server.ts'
+import { avroWire, jsonWire } from './protocol/wire.ts'
 import { type EngineSettings, SettingsError } from './settings.ts'
 
 /** A line for whoever started the engine. */
@@ -48,7 +49,7 @@ type Opened = {
   readonly sessions: Sessions
   readonly acks: Acks
   readonly live: LivePublisher
-  readonly replay: ReplayServer
+  readonly replay: ReplayServer | null
   readonly gate: CurveGate | null
 }
 
@@ -92,23 +93,23 @@ export class EngineService {
           onRefused: key => log.warn({ key }, 'a CURVE key that is not on the list was refused'),
         })
       : null
+    const wire = settings.dialect === 'json' ? jsonWire(settings.chain) : avroWire
     const live = await LivePublisher.open(context, {
       mode: settings.liveMode,
       address: settings.liveAddress,
       highWaterMark: settings.liveHighWaterMark,
       stallMs: settings.liveStallMs,
       curve: settings.curve,
+      wire,
     })
     // Bound now, served only when the service runs.
-    const replay = await ReplayServer.open(
-      context,
-      { address: settings.replayAddress, curve: settings.curve },
-      {
-        kept: () => service.#kept(),
-        read: (from, to) => journal.read(from, to),
-        onAck: ack => service.#onAck(ack),
-      },
-    )
+    const { replayAddress: address, curve } = settings
+    const source: ReplaySource = {
+      kept: () => service.#kept(),
+      read: (from, to) => journal.read(from, to),
+      onAck: ack => service.#onAck(ack),
+    }
+    const replay = address === null ? null : await ReplayServer.open(context, { address, curve, wire }, source)
     const sessions = await Sessions.begin(settings.folder, { last: journal.last, chain: journal.lastChain })
     const acks = new Acks({ stream: settings.stream, sessions })
     const { seed, liveLoss } = settings
@@ -122,7 +123,10 @@ export class EngineService {
     const { live, replay } = this.addresses
     this.#parts.report({ kind: 'ready', session: this.#session(), live, replay })
     const beat = setInterval(() => void this.#heartbeat().catch(this.#end.reject), this.#parts.settings.heartbeatMs)
-    const serving = this.#opened.replay.serve().catch(this.#end.reject)
+    const { log } = this.#parts
+    const serving = Promise.all([this.#opened.replay?.serve(log) ?? null, this.#opened.live.watch(log)]).catch(
+      this.#end.reject,
+    )
     try {
       await Promise.race([this.#produce(), failureOf(this.#end.promise)])
       await this.#end.promise
@@ -141,7 +145,7 @@ export class EngineService {
   }
 
   get addresses(): { readonly live: string; readonly replay: string } {
-    return { live: this.#opened.live.address, replay: this.#opened.replay.address }
+    return { live: this.#opened.live.address, replay: this.#opened.replay?.address ?? 'none' }
   }
 
   async #produce(): Promise<void> {
@@ -268,13 +272,18 @@ export class EngineService {
   async #close(): Promise<void> {
     const { live, replay, journal, gate, acks, producer } = this.#opened
     await live.publish([{ kind: 'EOS', at: this.#position() }])
-    replay.close()
+    replay?.close()
     await live.close()
     gate?.close()
     await this.#trimming
     await journal.close()
     await this.#dump()
-    const counts = { acks: acks.counts, replay: replay.counts, dropped: live.dropped, refused: producer.refused }
+    const counts = {
+      acks: acks.counts,
+      replay: replay?.counts ?? null,
+      dropped: live.dropped,
+      refused: producer.refused,
+    }
     this.#parts.log.info(counts, 'the session is over')
     this.#parts.report({ kind: 'stopped', session: this.#session(), ...this.#counts() })
   }

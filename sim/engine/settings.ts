@@ -25,9 +25,13 @@ export type EngineSettings = {
   readonly liveAddress: string
   readonly liveHighWaterMark: number
   readonly liveStallMs: number
+  /** null: this engine keeps its journal to itself. */
+  readonly replayAddress: string | null
+  readonly dialect: 'avro' | 'json'
+  /** Whether the JSON dialect tells the chain. */
+  readonly chain: 'sent' | 'unsent'
   /** Share of live frames that are lost on purpose, in percent. */
   readonly liveLoss: number
-  readonly replayAddress: string
   readonly heartbeatMs: number
   readonly curve: { readonly secretKey: string; readonly clientKeys: readonly string[] } | null
   readonly ackMargin: bigint
@@ -86,6 +90,14 @@ const address = (fallback: string) =>
       error: ({ input }) => `${JSON.stringify(input)} is not an address such as tcp://127.0.0.1:5555`,
     })
 
+const addressOrNone = (fallback: string) =>
+  z
+    .string()
+    .default(fallback)
+    .refine(text => text === 'none' || isAddress(text), {
+      error: ({ input }) => `${JSON.stringify(input)} is neither none nor an address such as tcp://127.0.0.1:5555`,
+    })
+
 const curveKey = z.string().refine(isCurveKey, { error: 'not a CURVE key of 40 Z85 characters' })
 const list = (text: string): string[] => text.split(/[\s,]+/).filter(part => part !== '')
 
@@ -136,8 +148,10 @@ const variables = z.object({
   ENGINE_LIVE_ADDRESS: address('tcp://127.0.0.1:5555'),
   ENGINE_LIVE_HIGH_WATER_MARK: integer({ min: 1, max: 10_000_000 }, 20_000),
   ENGINE_LIVE_STALL_MS: integer({ min: 1, max: 10_000 }, 200),
+  ENGINE_REPLAY_ADDRESS: addressOrNone('tcp://127.0.0.1:5556'),
+  ENGINE_DIALECT: oneOf('avro', 'json'),
+  ENGINE_CHAIN: oneOf('sent', 'unsent'),
   ENGINE_LIVE_LOSS: integer({ min: 0, max: 90 }, 0),
-  ENGINE_REPLAY_ADDRESS: address('tcp://127.0.0.1:5556'),
   ENGINE_HEARTBEAT_MS: integer({ min: 10, max: 1_000 }, 500),
   ENGINE_CURVE_SECRET_KEY: curveKey.optional(),
   ENGINE_CURVE_CLIENT_KEYS: z.string().default('').transform(list).pipe(z.array(curveKey)),
@@ -186,10 +200,14 @@ const relations = (given: Variables): string[] => {
     problems.push('ENGINE_CURVE_SECRET_KEY: is not set, so ENGINE_CURVE_CLIENT_KEYS would protect nothing')
   if (!isSecret && given.ENGINE_UNENCRYPTED === 'loopback-only')
     for (const name of ['ENGINE_LIVE_ADDRESS', 'ENGINE_REPLAY_ADDRESS'] as const)
-      if (!isLocalAddress(given[name]))
+      if (given[name] !== 'none' && !isLocalAddress(given[name]))
         problems.push(
           `${name}: ${given[name]} is not loopback; set ENGINE_CURVE_SECRET_KEY, or ENGINE_UNENCRYPTED=anywhere`,
         )
+  if (given.ENGINE_REPLAY_ADDRESS === 'none' && given.ENGINE_MAX_UNACKED > 0)
+    problems.push('ENGINE_MAX_UNACKED: without a replay socket no ACK can come and the engine would wait; set it to 0')
+  if (given.ENGINE_CHAIN === 'unsent' && given.ENGINE_DIALECT !== 'json')
+    problems.push('ENGINE_CHAIN: only ENGINE_DIALECT=json can leave the chain out')
   return problems
 }
 
@@ -214,8 +232,10 @@ const fromVariables = (given: Variables): EngineSettings => ({
   liveAddress: given.ENGINE_LIVE_ADDRESS,
   liveHighWaterMark: given.ENGINE_LIVE_HIGH_WATER_MARK,
   liveStallMs: given.ENGINE_LIVE_STALL_MS,
+  replayAddress: given.ENGINE_REPLAY_ADDRESS === 'none' ? null : given.ENGINE_REPLAY_ADDRESS,
+  dialect: given.ENGINE_DIALECT,
+  chain: given.ENGINE_CHAIN,
   liveLoss: given.ENGINE_LIVE_LOSS,
-  replayAddress: given.ENGINE_REPLAY_ADDRESS,
   heartbeatMs: given.ENGINE_HEARTBEAT_MS,
   curve:
     given.ENGINE_CURVE_SECRET_KEY === undefined

@@ -1,8 +1,11 @@
-import { type Context, Publisher, Push } from 'zeromq'
-import { type EngineFrame, encodeEngineFrame } from '../../../schemas/frames.ts'
+import type { Logger } from 'pino'
+import { type Context, type Observer, Publisher, Push } from 'zeromq'
+import type { EngineFrame } from '../../../schemas/frames.ts'
 import { attach } from './address.ts'
 import { type CurveKeys, curveOptions } from './curve-gate.ts'
+import { watchHandshakes } from './handshakes.ts'
 import type { LiveLoss } from './live-loss.ts'
+import type { Wire } from './wire.ts'
 
 export type LiveSettings = {
   readonly mode: 'pub' | 'push'
@@ -12,6 +15,7 @@ export type LiveSettings = {
   readonly highWaterMark: number
   readonly stallMs: number
   readonly curve: CurveKeys | null
+  readonly wire: Wire
 }
 
 /** How long closing waits for the last frames to leave. */
@@ -23,6 +27,8 @@ const lingerMs = 1_000
  */
 export class LivePublisher {
   readonly #socket: Publisher | Push
+  /** Taken from before it connects, read later: a refusal may come first, and would come once only. */
+  readonly #events: Observer
   readonly #settings: LiveSettings
   #queue: Promise<void> = Promise.resolve()
   #isMuted = false
@@ -31,6 +37,7 @@ export class LivePublisher {
 
   private constructor(socket: Publisher | Push, settings: LiveSettings) {
     this.#socket = socket
+    this.#events = socket.events
     this.#settings = settings
   }
 
@@ -43,12 +50,14 @@ export class LivePublisher {
     }
     if (settings.mode === 'pub') {
       const socket = new Publisher(options)
+      const live = new LivePublisher(socket, settings)
       await attach(settings.address, () => socket.bind(settings.address))
-      return new LivePublisher(socket, settings)
+      return live
     }
     const socket = new Push({ ...options, immediate: true, sendTimeout: settings.stallMs, reconnectMaxInterval: 1_000 })
+    const live = new LivePublisher(socket, settings)
     await attach(settings.address, () => socket.connect(settings.address))
-    return new LivePublisher(socket, settings)
+    return live
   }
 
   /** Where it is bound, with the port that was chosen; where it connects to. */
@@ -56,6 +65,21 @@ export class LivePublisher {
     return this.#settings.mode === 'pub'
       ? (this.#socket.lastEndpoint ?? this.#settings.address)
       : this.#settings.address
+  }
+
+  /** Tells of failed handshakes until closed. */
+  async watch(log: Logger): Promise<void> {
+    const { mode, address } = this.#settings
+    const connectAgain = (): void => {
+      if (this.#socket.closed) return
+      try {
+        this.#socket.disconnect(address)
+      } catch {
+        // libzmq has forgotten the address, too.
+      }
+      this.#socket.connect(address)
+    }
+    await watchHandshakes(this.#events, { log, name: 'live', ...(mode === 'push' ? { connectAgain } : {}) })
   }
 
   /** Frames that a PUSH gave up. A PUB doesn't know what it drops. */
@@ -81,7 +105,7 @@ export class LivePublisher {
   }
 
   async #sendAll(frames: readonly EngineFrame[]): Promise<void> {
-    for (const frame of frames) if (!this.#loss?.loses()) await this.#send(encodeEngineFrame(frame))
+    for (const frame of frames) if (!this.#loss?.loses()) await this.#send(this.#settings.wire.encode(frame))
   }
 
   async #send(message: Buffer[]): Promise<void> {

@@ -1,15 +1,19 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import { type Context, Router } from 'zeromq'
 import { DecodeError } from '../../../schemas/codec.ts'
-import { type BridgeFrame, decodeBridgeFrame, type EngineFrame, encodeEngineFrame } from '../../../schemas/frames.ts'
+import type { BridgeFrame, EngineFrame } from '../../../schemas/frames.ts'
 import type { JournalRecord } from '../journal/journal-record.ts'
 import { attach } from './address.ts'
 import { type CurveKeys, curveOptions } from './curve-gate.ts'
+import { watchHandshakes } from './handshakes.ts'
+import type { Wire } from './wire.ts'
 import { answerTo, beforeFirst, endOf, type Kept, type ReplayRequest } from './replay-answer.ts'
 
 export type ReplaySettings = {
   readonly address: string
   readonly curve: CurveKeys | null
+  readonly wire: Wire
 }
 
 /** What the server answers from. */
@@ -49,17 +53,23 @@ export type ReplayCounts = { requests: number; refused: number; malformed: numbe
 export class ReplayServer {
   readonly #socket: Router
   readonly #source: ReplaySource
+  readonly #wire: Wire
   readonly #peers = new Map<string, Peer>()
   readonly counts: ReplayCounts = { requests: 0, refused: 0, malformed: 0, abandoned: 0, frames: 0 }
   #wake: () => void = () => {}
   #isClosed = false
 
-  private constructor(socket: Router, source: ReplaySource) {
+  private constructor(socket: Router, wire: Wire, source: ReplaySource) {
     this.#socket = socket
+    this.#wire = wire
     this.#source = source
   }
 
-  static async open(context: Context, { address, curve }: ReplaySettings, source: ReplaySource): Promise<ReplayServer> {
+  static async open(
+    context: Context,
+    { address, curve, wire }: ReplaySettings,
+    source: ReplaySource,
+  ): Promise<ReplayServer> {
     const socket = new Router({
       context,
       mandatory: true,
@@ -69,7 +79,7 @@ export class ReplayServer {
       ...curveOptions(curve),
     })
     await attach(address, () => socket.bind(address))
-    return new ReplayServer(socket, source)
+    return new ReplayServer(socket, wire, source)
   }
 
   /** Where it is bound, with the port that was chosen. */
@@ -78,8 +88,8 @@ export class ReplayServer {
   }
 
   /** Serves until closed. Rejects when the journal can't be read. */
-  async serve(): Promise<void> {
-    await Promise.all([this.#receive(), this.#send()])
+  async serve(log: Logger): Promise<void> {
+    await Promise.all([this.#receive(), this.#send(), watchHandshakes(this.#socket.events, { log, name: 'replay' })])
   }
 
   close(): void {
@@ -92,7 +102,7 @@ export class ReplayServer {
     for await (const [identity, ...frames] of this.#socket) {
       if (!identity) continue
       try {
-        this.#take(identity, decodeBridgeFrame(frames))
+        this.#take(identity, this.#wire.decode(frames))
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error
         this.counts.malformed++
@@ -182,7 +192,7 @@ export class ReplayServer {
 
   async #offer(identity: Buffer, frame: EngineFrame): Promise<'taken' | 'full' | 'gone'> {
     try {
-      await this.#socket.send([identity, ...encodeEngineFrame(frame)])
+      await this.#socket.send([identity, ...this.#wire.encode(frame)])
       return 'taken'
     } catch (error) {
       if (this.#isClosed) return 'gone'

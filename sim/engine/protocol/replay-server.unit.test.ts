@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { pino } from 'pino'
 import { Context } from 'zeromq'
 import { zeroChain } from '../../../schemas/chain.ts'
 import { Sessions } from '../journal/sessions.ts'
@@ -6,6 +7,7 @@ import type { JournalRecord } from '../journal/journal-record.ts'
 import { ReplayClient } from '../testing/bridge-client.ts'
 import { until } from '../testing/running-engine.ts'
 import { tempFolder } from '../testing/temp-folder.ts'
+import { avroWire } from './wire.ts'
 import { ReplayServer, type ReplaySource } from './replay-server.ts'
 
 const recordBytes = 10_000
@@ -32,7 +34,7 @@ const serveInvented = async (outputs: bigint, { keptFrom = (): bigint => 1n } = 
     },
     onAck: () => {},
   }
-  const address = { address: 'tcp://127.0.0.1:*', curve: null }
+  const address = { address: 'tcp://127.0.0.1:*', curve: null, wire: avroWire }
   const server = await ReplayServer.open(new Context(), address, source)
   const clients: ReplayClient[] = []
   const client = (): ReplayClient => {
@@ -41,7 +43,7 @@ const serveInvented = async (outputs: bigint, { keptFrom = (): bigint => 1n } = 
     return made
   }
   const world: World = { server, read: 0, client }
-  const serving = server.serve()
+  const serving = server.serve(pino({ level: 'silent' }))
   onTestFinished(async () => {
     for (const made of clients) made.close()
     server.close()

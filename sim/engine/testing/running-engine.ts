@@ -16,7 +16,11 @@ export type RunningEngine = {
 }
 
 /** Starts an engine in this process on ports that are free; it is stopped after the test. */
-export const startEngine = async (folder: string, environment: Record<string, string> = {}): Promise<RunningEngine> => {
+export const startEngine = async (
+  folder: string,
+  environment: Record<string, string> = {},
+  { wallClockUs = () => 123_456_789n }: { readonly wallClockUs?: () => bigint } = {},
+): Promise<RunningEngine> => {
   const settings = readSettings({
     ENGINE_DATA_DIR: folder,
     ENGINE_USERS: '10',
@@ -38,7 +42,7 @@ export const startEngine = async (folder: string, environment: Record<string, st
     startUs: testStartUs,
     log: pino({ level: settings.logLevel }, { write: (line: string) => void logged.push(line) }),
     report: line => void reports.push(line),
-    wallClockUs: () => 123_456_789n,
+    wallClockUs,
   })
   const running = service.run()
   const stop = (): Promise<void> => {
