@@ -38,9 +38,9 @@ chaos: $(INSTALLED) ## kill, freeze and cut off real processes at random, then c
 bench: $(INSTALLED) ## speed, on servers of its own; PART=bridge for one part
 	@$(NODE) bench/main.ts
 
-clean: $(INSTALLED) ## end the servers, remove their data, also those of tests and benchmarks that were cut off
-	@for dir in .data/test/*/ .data/bench/; do if [ -e "$$dir/stack.json" ]; then SETTLE_DATA="$$dir" $(NODE) local/main.ts clean; fi; done
-	@rm -rf .data/test .data/bench; rmdir .data 2> /dev/null || true
+clean: $(INSTALLED) ## end the servers, remove their data, also those of tests, benchmarks and chaos that were cut off
+	@for dir in .data/test/*/ .data/bench/ .data/chaos/*/stack/; do if [ -e "$$dir/stack.json" ]; then SETTLE_DATA="$$dir" $(NODE) local/main.ts clean; fi; done
+	@rm -rf .data/test .data/bench .data/chaos; rmdir .data 2> /dev/null || true
 	@$(NODE) local/main.ts clean
 
 $(INSTALLED): package.json package-lock.json

@@ -73,8 +73,10 @@ export class AckAudit {
     const found = await Promise.race([frozen.promise, pause(bounds.ackWaitMs)])
     stopWaiting()
     if (!found) return false
+    trace.note(`frozen at the ACK of ${named(found.ack)}`)
     try {
       if (how === 'broker killed') await broker.killAndStart()
+      trace.note('the log is asked')
       await this.#mustBeReadable(found.ack, how)
       this.#made++
     } finally {

@@ -116,6 +116,8 @@ const engineSettings = ({
   ENGINE_DATA_DIR: join(dir, 'engine'),
   ENGINE_STREAM: names.stream,
   ENGINE_SEED: `${settings.seed}`,
+  // Few, so that the snapshot of each segment is small.
+  ENGINE_USERS: '200',
   // More than any run can do: the flow ends when it is told to.
   ENGINE_ORDERS: '1000000000',
   ENGINE_LIVE_ADDRESS: `tcp://${host}:${live}`,

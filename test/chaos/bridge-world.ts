@@ -42,7 +42,7 @@ export type FaultOutcome = 'applied' | 'skipped'
 
 const bounds = {
   /** How long a leg's fault waits for its bytes. */
-  legWaitMs: 12_000,
+  legWaitMs: 20_000,
   stopMs: 25_000,
 } as const
 

@@ -22,9 +22,8 @@ const meanGapMs = 550
 const bounds = {
   /** From the start to the first outputs in the log. */
   firstMs: 60_000,
-  /** From the calm to the last output in the log: a longer time is a violation. */
+  /** From when all faults are over to the last output in the log: a longer time is a violation. */
   catchUpMs: 60_000,
-  flowEndMs: 60_000,
   lookMs: 500,
   bridgeMemory: { limitMb: 250, riseMb: 50 },
 } as const
@@ -48,62 +47,87 @@ type Chaos = {
   readonly names: StreamNames
 }
 
-const withinChaos = async ({ run, world, kafka, names }: Chaos): Promise<Report> => {
-  const { settings, trace, say, signal, dir } = run
-  const faults = new FaultCount()
+const withinChaos = async (chaos: Chaos): Promise<Report> => {
+  const { run, world, kafka, names } = chaos
+  const { settings, trace, dir } = run
+  await firstOutputs(chaos)
   const progress = new LogProgress(() => readLast(kafka, names.topics.log))
+  const looks = setInterval(() => {
+    world.sampleMemory()
+    void progress.look(trace.nowMs)
+  }, bounds.lookMs)
+  try {
+    const startOutputs = world.counts.outputs
+    const { faults, chaosMs, endMs, outputs: chaosOutputs } = await underFaults(chaos)
+    const caughtUpMs = await calmDown(chaos, faults)
+    clearInterval(looks)
+    await world.end('SIGTERM')
+    const check = await checkLog(chaos)
+    await writeFile(join(dir, 'memory.csv'), csvOf(world.samples))
+    const memory = judgeMemory(world.samples.bridge, { ...bounds.bridgeMemory, faultsEndMs: endMs })
+    for (const problem of memory.problems) trace.violate(`bridge: ${problem}`)
+    return {
+      ...{ settings, dir, faults, memory, check, chaosMs, caughtUpMs },
+      rates: {
+        faultsPerMinute: (faults.applied / chaosMs) * 60_000,
+        engine: (chaosOutputs / chaosMs) * 1000,
+        log: ((world.counts.outputs - startOutputs) / (chaosMs + (caughtUpMs ?? 0))) * 1000,
+      },
+      engineMemory: judgeMemory(world.samples.engine, { limitMb: Infinity, riseMb: Infinity, faultsEndMs: endMs }),
+      counts: world.counts,
+      acks: world.acks.count,
+      exits: world.exits,
+      longestStallMs: progress.longestStallMs,
+      violations: trace.violations,
+    }
+  } finally {
+    clearInterval(looks)
+  }
+}
+
+/** Faults begin when everything works. */
+const firstOutputs = async ({ run, world, kafka, names }: Chaos): Promise<void> => {
+  run.say('engine and bridges start')
   world.start()
-  say('engine and bridges start')
   const first = await askUntil(() => readLast(kafka, names.topics.log), {
     isWanted: last => last !== null && last.at.seq > 0n,
     withinMs: bounds.firstMs,
     everyMs: 100,
   })
   if (!first) throw new Error(`no output reached the log within ${bounds.firstMs} ms of the start`)
-  const looks = setInterval(() => {
-    world.sampleMemory()
-    void progress.look(trace.nowMs)
-  }, bounds.lookMs)
-  const plan = drawPlan({ seed: settings.seed, durationMs: settings.durationMs, meanGapMs, menu: bridgeMenu })
-  const [startMs, startOutputs] = [trace.nowMs, world.counts.outputs]
-  say(`${plan.length} faults in ${settings.durationMs / 1000} s`)
-  await carryOut({ plan, world, faults, durationMs: settings.durationMs, signal })
-  const chaosMs = trace.nowMs - startMs
-  const chaosOutputs = world.counts.outputs - startOutputs
+}
 
+type Faulted = {
+  readonly faults: FaultCount
+  readonly chaosMs: number
+  readonly endMs: number
+  /** That the engine made meanwhile. */
+  readonly outputs: number
+}
+
+const underFaults = async ({ run: { settings, trace, say, signal }, world }: Chaos): Promise<Faulted> => {
+  const { seed, durationMs } = settings
+  const faults = new FaultCount()
+  const plan = drawPlan({ seed, durationMs, meanGapMs, menu: bridgeMenu })
+  const [startMs, startOutputs] = [trace.nowMs, world.counts.outputs]
+  say(`${plan.length} faults in ${durationMs / 1000} s`)
+  await carryOut({ plan, world, faults, durationMs, signal })
+  const endMs = trace.nowMs
+  return { faults, endMs, chaosMs: endMs - startMs, outputs: world.counts.outputs - startOutputs }
+}
+
+/** How long after the last fault was over the log held everything; null when it took too long. */
+const calmDown = async (chaos: Chaos, faults: FaultCount): Promise<number | null> => {
+  const { trace, say } = chaos.run
   say('calm: what is behind catches up')
   trace.note('calm')
-  world.calm()
-  const calmMs = trace.nowMs
+  chaos.world.calm()
   await faults.settled()
-  const outputs = await Promise.race([world.endFlow(), delay(bounds.flowEndMs, null, { ref: false })])
-  if (outputs === null) throw new Error(`the engine did not come up without a flow within ${bounds.flowEndMs} ms`)
-  const caughtUpMs = await catchUp({ run, world, kafka, names, outputs, calmMs })
-  clearInterval(looks)
-  await world.end('SIGTERM')
-
-  say('the log is held against the journal')
-  const check = await checkLog({ run, world, kafka, names })
-  await writeFile(join(dir, 'memory.csv'), csvOf(world.samples))
-  const faultsEndMs = startMs + chaosMs
-  const memory = judgeMemory(world.samples.bridge, { ...bounds.bridgeMemory, faultsEndMs })
-  for (const problem of memory.problems) trace.violate(`bridge: ${problem}`)
-  const rates = {
-    faultsPerMinute: (faults.applied / chaosMs) * 60_000,
-    engine: (chaosOutputs / chaosMs) * 1000,
-    log: ((world.counts.outputs - startOutputs) / (chaosMs + (caughtUpMs ?? 0))) * 1000,
-  }
-  return {
-    settings,
-    dir,
-    ...{ faults, rates, memory, check, chaosMs, caughtUpMs },
-    engineMemory: judgeMemory(world.samples.engine, { limitMb: Infinity, riseMb: Infinity, faultsEndMs }),
-    counts: world.counts,
-    acks: world.acks.count,
-    exits: world.exits,
-    longestStallMs: progress.longestStallMs,
-    violations: trace.violations,
-  }
+  const calmMs = trace.nowMs
+  const outputs = await Promise.race([chaos.world.endFlow(), delay(bounds.catchUpMs, null, { ref: false })])
+  if (outputs !== null) return catchUp({ ...chaos, outputs, calmMs })
+  trace.violate(`the engine did not come up without a flow within ${bounds.catchUpMs / 1000} s`)
+  return null
 }
 
 const carryOut = async ({
@@ -141,7 +165,6 @@ const kindOf = (fault: BridgeFault): string => {
   }
 }
 
-/** How long after the calm the log held everything; null, and a violation, when it took too long. */
 const catchUp = async ({
   run: { trace, dir },
   world,
@@ -167,7 +190,8 @@ const catchUp = async ({
   return null
 }
 
-const checkLog = async ({ run: { trace, dir }, world, kafka, names }: Chaos): Promise<LogCheck> => {
+const checkLog = async ({ run: { trace, dir, say }, world, kafka, names }: Chaos): Promise<LogCheck> => {
+  say('the log is held against the journal')
   const check = await LogCheck.open(readJournal(join(dir, 'engine')))
   const last = new Map<string, bigint>()
   for await (const record of readLog(kafka, names.topics.log)) {
