@@ -1,16 +1,37 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LogRecord } from '../core/events.ts'
+import { pos as asPos } from '../core/ids.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { BrokerRequest } from '../runtime/kafka/testing/memory-broker.ts'
 import { eventually } from '../runtime/testing/eventually.ts'
+import { nextChain } from '../schemas/chain.ts'
+import { decodeEngineOutput, encodeLogRecord } from '../schemas/codec.ts'
 import type { BridgeSettings } from './bridge.ts'
+import { limits } from './limits.ts'
+import type { OutFrame } from './testing/memory-engine.ts'
 import { check, names, type Running, World } from './testing/bridge-world.ts'
 
 let world: World
 beforeEach(() => {
   world = new World()
 })
+
+/** What a bridge ended with; throws when it goes on. */
+const endOf = async ({ done }: Pick<Running, 'done'>): Promise<unknown> => {
+  let end: unknown
+  done.catch((error: unknown) => (end = error))
+  await eventually('it has stopped', () => end !== undefined)
+  return end
+}
+const out = (seq: number): OutFrame => world.engine.journal[seq - 1] as OutFrame
+const noise = [Buffer.from('OUT'), Buffer.alloc(3), Buffer.from('noise')]
+/** Until the log holds the third output, and the clock is proven. */
+const atThree = async (bridge: Running['bridge']): Promise<void> => {
+  await eventually('it leads', () => bridge.health()['state'] === 'leading')
+  world.engine.publish(3)
+  await eventually('it has taken three', () => bridge.health()['seq'] === 3n)
+}
 
 describe('a bridge', () => {
   test('brings every output of a lossy engine into the log, behind its Session, and acknowledges all', async () => {
@@ -55,6 +76,55 @@ describe('a bridge', () => {
     const second = world.bridge()
     await eventually('it is acknowledged', () => world.engine.acked.at(-1) === 40n)
     await second.stop()
+    check(world)
+  })
+
+  test('says the last ACK again and again while nothing comes: one that was lost holds up the engine', async () => {
+    const { stop } = world.bridge()
+    await world.publishAll()
+    world.engine.acked.length = 0
+    await eventually('it was said again', () => world.engine.acked.length >= 3)
+    await stop()
+    expect(new Set(world.engine.acked)).toEqual(new Set([40n]))
+  })
+
+  test('writes what was taken before a stop', async () => {
+    world = new World({ broker: { latencyMs: () => 5 }, engine: { loses: () => false } })
+    const running = world.bridge()
+    await atThree(running.bridge)
+    // All of these are taken while the first commit is under way, the stop too.
+    world.engine.publish(20)
+    world.engine.send({ kind: 'HBT', at: { ...out(23).at, chain: Buffer.alloc(32, 9) }, clockUs: 0n })
+    expect(await endOf(running)).toMatchObject({ code: 'broken-chain' })
+    expect(world.records.at(-1)?.at).toEqual(out(23).at)
+  })
+
+  test('reads no further than its queue goes while nothing can be written', async () => {
+    world = new World({ outputs: limits.queueCount + 3000, engine: { loses: () => false } })
+    const { bridge, kafka, stop } = world.bridge()
+    await atThree(bridge)
+    kafka.freeze()
+    world.engine.publish(world.engine.journal.length)
+    const queued = (): number => bridge.health()['queued'] as number
+    await eventually('the queue is full', () => queued() >= limits.queueCount)
+    await world.clock.sleep(1000)
+    // What was being received when it filled up is added.
+    expect(queued()).toBeLessThanOrEqual(limits.queueCount + 2)
+    kafka.thaw()
+    await world.publishAll()
+    await stop()
+    check(world)
+  })
+
+  test('a malformed live message is dropped, and what it stood for is replayed', async () => {
+    const { bridge, stop } = world.bridge()
+    await atThree(bridge)
+    // It was the fourth, of which no heartbeat tells.
+    world.engine.published = 4
+    world.engine.say('live', noise)
+    await eventually('the fourth is there', () => world.engine.acked.at(-1) === 4n)
+    await world.publishAll()
+    await stop()
     check(world)
   })
 
@@ -124,6 +194,32 @@ describe('of two bridges', () => {
     await world.publishAll()
     await eventually('one stands by', () => one.bridge.health()['state'] === 'standby')
     await Promise.all([one.stop(), two.stop()])
+    check(world)
+  })
+
+  test('what the other commits until it is fenced is not written again', async () => {
+    let fences = 0
+    const lastCommit = (): void => {
+      const pos = asPos((world.records.at(-1)?.pos ?? 0n) + 1n)
+      const { at, payload } = out(4)
+      const value = encodeLogRecord({ kind: 'Output', pos, at, output: decodeEngineOutput(payload) })
+      world.broker.put(names.topics.log, 0, { value })
+    }
+    world = new World({
+      broker: {
+        network: ({ kind }) => {
+          if (kind === 'init-producer' && ++fences === 2) lastCommit()
+          return 'delivered'
+        },
+      },
+    })
+    const one = world.bridge()
+    await atThree(one.bridge)
+    await one.stop()
+    const two = world.bridge()
+    await world.publishAll()
+    await two.stop()
+    expect(fences).toBe(2)
     check(world)
   })
 })
@@ -212,6 +308,41 @@ describe('a bridge refuses', () => {
       message: expect.stringContaining('over MAX_OUTPUT_BYTES=10'),
     })
     expect(world.engine.acked.filter(seq => seq > 0n)).toEqual([])
+  })
+
+  test('an output that nobody can read', async () => {
+    const running = world.bridge()
+    await atThree(running.bridge)
+    const { at } = out(3)
+    const payload = Buffer.from('noise')
+    world.engine.send({ kind: 'OUT', at: { ...at, seq: 4n, chain: nextChain(at.chain, payload) }, payload })
+    const message = expect.stringContaining('seq 4') as string
+    expect(await endOf(running)).toMatchObject({ code: 'undecodable-output', message })
+    expect(world.records.at(-1)?.at).toEqual(at)
+  })
+
+  test('a malformed message of an answer', async () => {
+    const running = world.bridge()
+    await atThree(running.bridge)
+    world.engine.say('replay', noise)
+    expect(await endOf(running)).toMatchObject({ code: 'undecodable-frame', reason: 'refused' })
+  })
+
+  test('a malformed live message of an engine that can not replay', async () => {
+    world = new World({ engine: { replays: false, loses: () => false } })
+    const running = world.bridge()
+    await atThree(running.bridge)
+    world.engine.say('live', noise)
+    expect(await endOf(running)).toMatchObject({ code: 'undecodable-frame', reason: 'refused' })
+  })
+
+  test('to stamp by a clock that the broker contradicts', async () => {
+    world = new World({ broker: { brokerClockUs: () => world.clock.nowUs() - 3_600_000_000n } })
+    const running = world.bridge()
+    await eventually('it leads', () => running.bridge.health()['state'] === 'leading')
+    world.engine.publish(3)
+    expect(await endOf(running)).toMatchObject({ code: 'clock-in-doubt', reason: 'refused' })
+    expect(world.values).toEqual([])
   })
 
   test('to go on over outputs that the engine no longer keeps', async () => {

@@ -150,6 +150,15 @@ describe('a sequencer within a session', () => {
     expect(kinds(effects)).toEqual(['drop buffer-full'])
     expect(sequencer.buffered).toBe(2)
   })
+
+  it('bounds the bytes of what it keeps', () => {
+    const sequencer = sequencerAt(outAt(life, 1).at, { bufferBytes: 2 * outAt(life, 3).payload.length })
+    const effects = [3, 4, 5].flatMap(seq => sequencer.take(outAt(life, seq), 1))
+    expect(kinds(effects)).toEqual(['drop buffer-full'])
+    expect(taken(sequencer.take(outAt(life, 2), 2))).toEqual(['output 1/2', 'output 1/3', 'output 1/4'])
+    // What has left makes room.
+    expect(sequencer.take(outAt(life, 6), 3)).toEqual([])
+  })
 })
 
 describe('a sequencer over sessions', () => {
@@ -293,6 +302,19 @@ describe('an engine that keeps no chain', () => {
     const sequencer = sequencerAt(outAt(first, 1).at)
     const effects = [2, 3].flatMap(seq => sequencer.take(bare(outAt(first, seq)), 1))
     expect(effects.map(({ at }: { at?: unknown } & Effect) => at)).toEqual([outAt(first, 2).at, outAt(first, 3).at])
+  })
+
+  it('is asked for what is missing, though no chain shows the hole', () => {
+    const sequencer = sequencerAt(outAt(first, 1).at)
+    expect(sequencer.take(bare(outAt(first, 3)), 1)).toEqual([])
+    expect(sequencer.request(1)?.from).toBe(2n)
+    expect(taken(sequencer.take(bare(outAt(first, 2)), 2))).toEqual(['output 1/2', 'output 1/3'])
+  })
+
+  it('has no output taken twice', () => {
+    const sequencer = sequencerAt(outAt(first, 2).at)
+    expect([1, 2].flatMap(seq => kinds(sequencer.take(bare(outAt(first, seq)), 1)))).toEqual(['drop seen', 'drop seen'])
+    expect(sequencer.at).toEqual(outAt(first, 2).at)
   })
 
   it('begins its first session with what END names as the oldest, not with what happens to be live', () => {

@@ -142,6 +142,34 @@ describe('a term', () => {
     },
   )
 
+  test('that was fenced is followed by no other before the coordinator names this member', async () => {
+    const answers = [new KafkaFailure('retriable', 'no answer'), 'another member', 'nobody', 'another member'] as const
+    let asked = 0
+    const kafka: Partial<KafkaPort> = {
+      join: ({ onAssignment }) => {
+        onAssignment({ generation: 1, partitions: [0] })
+        return Promise.resolve({
+          owner: () => {
+            const answer = answers[asked++] ?? 'this member'
+            return answer instanceof KafkaFailure ? Promise.reject(answer) : Promise.resolve(answer)
+          },
+          commit: () => Promise.resolve(),
+          leave: () => Promise.resolve(),
+        })
+      },
+    }
+    const begins: number[] = []
+    const one = taking(kafka as KafkaPort, async signal => {
+      begins.push(asked)
+      if (begins.length === 1) throw new KafkaFailure('fenced', 'another leads')
+      await aborted(signal)
+    })
+    await eventually('it leads again', () => begins.length === 2)
+    expect(begins).toEqual([0, answers.length + 1])
+    expect(clock.monotonicMs()).toBe(backoffMs * (answers.length + 1))
+    await one.stop()
+  })
+
   test.each([
     new KafkaFailure('fatal', 'refused credentials'),
     new KafkaFailure('out-of-range', 'the log was cut'),

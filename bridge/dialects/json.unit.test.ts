@@ -80,6 +80,11 @@ describe('frames of the JSON dialect', () => {
     )
   })
 
+  test('an integer beyond what a Number holds comes through exact', () => {
+    const seq = 2n ** 53n + 1n
+    expect(jsonDialect.decode(message('EOS', `{"epoch":1,"random":2,"seq":${seq}}`)).at.seq).toBe(seq)
+  })
+
   test('the chain is told or left out', () => {
     const header = `{"epoch":1,"random":2,"seq":3,"chain":"${chain}"}`
     expect(jsonDialect.decode(message('EOS', header)).at.chain).toEqual(Buffer.from(chain, 'hex'))

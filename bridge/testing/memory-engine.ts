@@ -95,14 +95,19 @@ export class MemoryEngine {
 
   /** Sends any frame to everybody who listens. */
   send(frame: EngineFrame): void {
-    for (const link of this.#links) link.deliver('live', frame)
+    this.say('live', encodeEngineFrame(frame))
+  }
+
+  /** Sends any message at all to everybody who listens. */
+  say(source: 'live' | 'replay', message: readonly Buffer[]): void {
+    for (const link of this.#links) link.deliver(source, message)
   }
 }
 
 class MemoryLink implements EngineLink {
   readonly replays: boolean
   readonly #engine: MemoryEngine
-  readonly #queues = { live: [] as EngineFrame[], replay: [] as EngineFrame[] }
+  readonly #queues = { live: [] as (readonly Buffer[])[], replay: [] as (readonly Buffer[])[] }
   readonly #waiting = new Map<'live' | 'replay', (frames: readonly Buffer[] | undefined) => void>()
   readonly #onClose: () => void
   #closed = false
@@ -113,16 +118,16 @@ class MemoryLink implements EngineLink {
     this.#onClose = onClose
   }
 
-  deliver(source: 'live' | 'replay', frame: EngineFrame): void {
+  deliver(source: 'live' | 'replay', message: readonly Buffer[]): void {
     const wake = this.#waiting.get(source)
     this.#waiting.delete(source)
-    if (wake) wake(encodeEngineFrame(frame))
-    else this.#queues[source].push(frame)
+    if (wake) wake(message)
+    else this.#queues[source].push(message)
   }
 
   receive(source: 'live' | 'replay'): Promise<readonly Buffer[] | undefined> {
-    const frame = this.#queues[source].shift()
-    if (this.#closed || frame) return Promise.resolve(frame && encodeEngineFrame(frame))
+    const message = this.#queues[source].shift()
+    if (this.#closed || message) return Promise.resolve(message)
     return new Promise(resolve => this.#waiting.set(source, resolve))
   }
 
@@ -144,13 +149,17 @@ class MemoryLink implements EngineLink {
     const { journal, trimmed } = this.#engine
     if (from <= BigInt(trimmed)) {
       const at = journal[trimmed - 1]?.at
-      if (at) this.deliver('replay', { kind: 'TRIMMED', at })
+      if (at) this.#answer({ kind: 'TRIMMED', at })
       return
     }
     const sent = this.#engine.journal.slice(0, this.#engine.published)
-    for (const frame of sent) if (frame.at.seq >= from && frame.at.seq <= to) this.deliver('replay', frame)
+    for (const frame of sent) if (frame.at.seq >= from && frame.at.seq <= to) this.#answer(frame)
     const at = sent.at(-1)?.at
-    if (at) this.deliver('replay', { kind: 'END', at, over: false, next: null })
+    if (at) this.#answer({ kind: 'END', at, over: false, next: null })
+  }
+
+  #answer(frame: EngineFrame): void {
+    this.deliver('replay', encodeEngineFrame(frame))
   }
 
   close(): void {
