@@ -10,9 +10,9 @@ describe('a bounded queue', () => {
     expect(queue.full).toBe(false)
     queue.add(item(10))
     expect(queue.full).toBe(true)
-    queue.take({ maxCount: 1, maxBytes: 100 })
+    queue.take({ maxCount: 2, maxBytes: 100 })
     expect(queue.full).toBe(false)
-    queue.add(item(95))
+    queue.add(item(100))
     expect(queue.full).toBe(true)
   })
 

@@ -97,7 +97,7 @@ const order: readonly Mutant[] = [
     name: 'TRIMMED is ignored',
     file: sequencer,
     find: "if (place === 'this' && at.seq <= now.seq) return []",
-    replace: "if (place === 'this') return []",
+    replace: 'if (at.seq >= 0n) return []',
     caughtBy: bySequencer('stops on TRIMMED that leaves a hole, and passes over one that does not'),
   },
   {
@@ -292,11 +292,25 @@ const durability: readonly Mutant[] = [
     caughtBy: byBridge('writes what was taken before a stop'),
   },
   {
+    name: 'a Tick does not say where the log stands',
+    file: writer,
+    find: "encodeLogRecord({ kind: 'Tick', pos, at: this.#durable })",
+    replace: "encodeLogRecord({ kind: 'Tick', pos, at: { ...this.#durable, seq: 0n } })",
+    caughtBy: byBridge('writes a Tick when nothing else comes, that carries where the log stands'),
+  },
+  {
     name: 'the queue has no bound',
     file: term,
     find: 'if (queue.full && !this.#mustHear(source)) {',
     replace: 'if (queue.full && queue.count < 0) {',
     caughtBy: byBridge('reads no further than its queue goes while nothing can be written'),
+  },
+  {
+    name: 'a full queue is deaf to the clock that it waits for',
+    file: term,
+    find: "return source === 'live' && this.#guard.waiting && this.#link.replays",
+    replace: "return source === 'live' && this.#guard.waiting && !this.#link.replays",
+    caughtBy: byBridge('hears the engine’s clock though its queue is full'),
   },
   {
     name: 'a queue is never full by bytes',
@@ -411,6 +425,13 @@ const time: readonly Mutant[] = [
     caughtBy: byClock('is no proof without a heartbeat, or with an old one'),
   },
   {
+    name: "a stranger's heartbeat tells the engine's time",
+    file: term,
+    find: "source === 'live' && !effects.some(({ kind }) => kind === 'drop'))",
+    replace: "source === 'live')",
+    caughtBy: byBridge('stamps nothing by the clock of a stranger'),
+  },
+  {
     name: "the broker's clock is not asked",
     file: clock,
     find: '    await this.#brokerAgrees()\n',
@@ -448,6 +469,15 @@ const operators: readonly Mutant[] = [
     find: 'if (!same(after, at)) return',
     replace: 'if (after.seq < 0n) return',
     caughtBy: byCommands('is refused when it was meant for another place, or when nothing is lost'),
+  },
+  {
+    name: 'frames are read before the command that they wait for',
+    file: term,
+    find: `    // A stop that an operator has answered already must find the answer.
+    await this.#commands.read
+`,
+    replace: '',
+    caughtBy: byCommands('lets the log go on where the engine can, and says what is lost'),
   },
   {
     name: 'a Gap goes on waiting though the engine delivers',
