@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Command, CommandRecord, EnginePosition, LogRecord } from '../core/events.ts'
 import { amount, assetId, pos, userId, version } from '../core/ids.ts'
+import type { BrokerRequest } from '../runtime/kafka/testing/memory-broker.ts'
 import { eventually } from '../runtime/testing/eventually.ts'
 import { check, names, type Running, World } from './testing/bridge-world.ts'
 
@@ -206,5 +207,28 @@ describe('a Gap', () => {
     await eventually('it goes on', () => outputs(world).at(-1)?.at.seq === 10n)
     await stop()
     expect(answers(world)).toMatchObject([{ kind: 'Gap', at: at(world, 7), lostAfter: at(world, 4) }])
+  })
+
+  test('is found by a stop that is met before the command was read', async () => {
+    const slow = ({ kind, target }: BrokerRequest) => kind === 'fetch' && target === names.topics.commands
+    const world = new World({
+      engine: { replays: false, loses: n => n === 4 },
+      broker: { latencyMs: request => (slow(request) ? 500 : 0) },
+    })
+    const first = world.bridge()
+    await eventually('it leads', () => first.bridge.health()['state'] === 'leading')
+    world.engine.publish(2)
+    await eventually('the clock is proven', () => first.bridge.health()['seq'] === 2n)
+    world.engine.publish(3)
+    await expect(first.done).rejects.toMatchObject({ code: 'gap-without-replay' })
+    await world.command(gap(world, 'g1', { after: 3 }))
+    const { stop } = world.bridge()
+    await eventually('it is accepted', async () => {
+      world.engine.beat()
+      await world.clock.sleep(100)
+      return answers(world).length > 0
+    })
+    await stop()
+    expect(answers(world)).toMatchObject([{ kind: 'Gap', at: at(world, 5), lostAfter: at(world, 3) }])
   })
 })

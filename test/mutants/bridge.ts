@@ -477,7 +477,7 @@ const operators: readonly Mutant[] = [
     await this.#commands.read
 `,
     replace: '',
-    caughtBy: byCommands('lets the log go on where the engine can, and says what is lost'),
+    caughtBy: byCommands('is found by a stop that is met before the command was read'),
   },
   {
     name: 'a Gap goes on waiting though the engine delivers',
