@@ -11,6 +11,7 @@ help: ## this page
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'make demo takes ORDERS=20000 USERS=500 SEED=1, and FLOW=file.csv to replay a LOBSTER message file instead.'
+	@echo 'make chaos takes TARGET=bridge DURATION_S=120 RATE=5000, and SEED=n to make the faults of an earlier run again.'
 	@echo 'Needs Linux, Node 20 with npm, Java 17, Maven 3. Everything is written to .data (SETTLE_DATA) and ~/.cache/settle.'
 
 demo: $(INSTALLED) ## the whole pipeline on real servers, and the proof that all places agree
@@ -31,15 +32,15 @@ test: ok ## ok, then the tests that need servers, then the whole pipeline
 sim: ## a seeded world of faults (not there yet)
 	@echo 'make sim: the simulated world is not built yet; make test runs the real servers' >&2; exit 2
 
-chaos: ## kill and stall the real servers (not there yet)
-	@echo 'make chaos: the chaos runs are not built yet; make test restarts every service during a run' >&2; exit 2
+chaos: $(INSTALLED) ## kill, freeze and cut off real processes at random, then check that nothing is lost or doubled
+	@$(NODE) test/chaos/main.ts
 
-bench: ## speed (not there yet)
-	@echo 'make bench: the benchmarks are not built yet; make demo says how long its run took' >&2; exit 2
+bench: $(INSTALLED) ## speed, on servers of its own; PART=bridge for one part
+	@$(NODE) bench/main.ts
 
-clean: $(INSTALLED) ## end the servers, remove their data, also those of tests that were cut off
-	@for dir in .data/test/*/; do if [ -e "$$dir/stack.json" ]; then SETTLE_DATA="$$dir" $(NODE) local/main.ts clean; fi; done
-	@rm -rf .data/test; rmdir .data 2> /dev/null || true
+clean: $(INSTALLED) ## end the servers, remove their data, also those of tests and benchmarks that were cut off
+	@for dir in .data/test/*/ .data/bench/; do if [ -e "$$dir/stack.json" ]; then SETTLE_DATA="$$dir" $(NODE) local/main.ts clean; fi; done
+	@rm -rf .data/test .data/bench; rmdir .data 2> /dev/null || true
 	@$(NODE) local/main.ts clean
 
 $(INSTALLED): package.json package-lock.json

@@ -4,7 +4,7 @@ import type { SequencerLimits } from './sequencer.ts'
 /** Every bound of the bridge. Their relations are checked at start, with the settings. */
 export const limits = {
   /** Taken outputs that wait for a transaction. */
-  queueCount: 10_000,
+  queueCount: 6000,
   queueBytes: 16 * 1024 * 1024,
   /** Records in one transaction. */
   batchCount: 2000,
@@ -49,7 +49,7 @@ export const limits = {
     bufferCount: 10_000,
     bufferBytes: 16 * 1024 * 1024,
     replayCount: 10_000n,
-    replayTimeoutMs: 500,
+    replayTimeoutMs: 1500,
     replayTimeoutMaxMs: 10_000,
   } satisfies SequencerLimits,
   clock: { waitMs: 30_000, freshMs: 5000, pollMs: 100 } satisfies Partial<ClockLimits>,

@@ -4,18 +4,14 @@ import type { DialectFrame, ToldPosition } from './dialects/dialect.ts'
 import { acceptLoss, type DropReason, type Effect, type Halt, halt, named } from './effect.ts'
 import type { Inspect } from './inspect-output.ts'
 import { ReorderBuffer } from './reorder-buffer.ts'
+import { type ReplayLimits, ReplayPacer } from './replay-pacer.ts'
 
 type Out = Extract<DialectFrame, { kind: 'OUT' }>
 
-export type SequencerLimits = {
+export type SequencerLimits = ReplayLimits & {
   /** Outputs ahead of their turn that are kept. */
   readonly bufferCount: number
   readonly bufferBytes: number
-  /** Outputs asked for by one replay request. */
-  readonly replayCount: bigint
-  /** A request that brings nothing for this long is made again, later each time up to the maximum. */
-  readonly replayTimeoutMs: number
-  readonly replayTimeoutMaxMs: number
 }
 
 export type ReplayRequest = { readonly session: Session | null; readonly from: bigint; readonly to: bigint }
@@ -28,7 +24,6 @@ const sameSession = (a: Session, b: Session): boolean => a.epoch === b.epoch && 
  * each output once, in sequence, its chain proven. Pure: no clock of its own, no I/O.
  */
 export class Sequencer {
-  readonly #limits: SequencerLimits
   readonly #replays: boolean
   readonly #inspect: Inspect
   #at: EnginePosition
@@ -43,10 +38,7 @@ export class Sequencer {
   #later = false
   /** The engine has ended this session at `at`. */
   #over = false
-  #replay: { readonly askedMs: number; readonly waitMs: number } | null = null
-  #waitMs: number
-  #progressed = false
-  #fruitless = 0
+  readonly #pacer: ReplayPacer
 
   /** `at`: where the log stands; epoch 0 when it has no session yet. `replays`: whether the engine can. */
   constructor(
@@ -56,11 +48,10 @@ export class Sequencer {
   ) {
     this.#at = at
     this.#highest = at.seq
-    this.#limits = limits
     this.#buffer = new ReorderBuffer({ maxCount: limits.bufferCount, maxBytes: limits.bufferBytes })
     this.#replays = replays
     this.#inspect = inspect
-    this.#waitMs = limits.replayTimeoutMs
+    this.#pacer = new ReplayPacer(limits)
   }
 
   get at(): EnginePosition {
@@ -78,7 +69,7 @@ export class Sequencer {
 
   /** Requests in a row that brought nothing. */
   get fruitless(): number {
-    return this.#fruitless
+    return this.#pacer.fruitless
   }
 
   take(frame: DialectFrame, nowMs: number): readonly Effect[] {
@@ -99,22 +90,21 @@ export class Sequencer {
   /** The replay to ask for now, or null. */
   request(nowMs: number): ReplayRequest | null {
     if (!this.#replays || !this.behind) return null
-    if (this.#replay && nowMs - this.#replay.askedMs < this.#replay.waitMs) return null
-    if (this.#replay) {
-      this.#waitMs = Math.min(this.#waitMs * 2, this.#limits.replayTimeoutMaxMs)
-      this.#fruitless++
-    }
-    this.#replay = { askedMs: nowMs, waitMs: this.#waitMs }
-    this.#progressed = false
     const from = this.#at.seq + 1n
+    const to = this.#pacer.next(from, nowMs)
+    if (to === null) return null
     const session = this.#at.epoch === noSession ? null : { epoch: this.#at.epoch, random: this.#at.random }
-    // Whatever is here already comes again and is dropped: with many holes one answer fills them all.
-    return { session, from, to: from + this.#limits.replayCount - 1n }
+    return { session, from, to }
   }
 
   /** What is missing may have been lost live: its replay, or a frame seen late, is asked for in the usual way. */
   lost(): void {
     this.#confirmed = false
+  }
+
+  /** What is under way was not read for a while: it is not late because of that. */
+  heldUp(nowMs: number): void {
+    this.#pacer.heldUp(nowMs)
   }
 
   /** An operator has accepted the loss of everything between `at` and `to`. */
@@ -127,7 +117,7 @@ export class Sequencer {
     this.#at = to
     this.#confirmed = false
     this.#over = false
-    this.#replay = null
+    this.#pacer.reset()
   }
 
   #out(frame: Out, nowMs: number): readonly Effect[] {
@@ -183,7 +173,6 @@ export class Sequencer {
     this.#later = false
     this.#over = false
     this.#confirmed = true
-    this.#progress(null)
   }
 
   #next(first: Out, nowMs: number): readonly Effect[] {
@@ -210,16 +199,8 @@ export class Sequencer {
     if (this.#at.seq > this.#highest) this.#highest = this.#at.seq
     // Nothing before it is missing, and what the engine has beyond it is told by its heartbeats.
     this.#confirmed = true
-    this.#progress(nowMs)
+    this.#pacer.progress(nowMs)
     return effects
-  }
-
-  /** What is under way made progress: it is not late yet. */
-  #progress(nowMs: number | null): void {
-    this.#waitMs = this.#limits.replayTimeoutMs
-    this.#progressed = true
-    this.#fruitless = 0
-    this.#replay = this.#replay && nowMs !== null ? { askedMs: nowMs, waitMs: this.#waitMs } : null
   }
 
   #keep(frame: Out): readonly Effect[] {
@@ -260,8 +241,8 @@ export class Sequencer {
     // The very first request names no session; its answer names the oldest.
     if (now.epoch === noSession) return this.#endOfOldest(at)
     if (!sameSession(at, now)) return []
-    // An answer that brought nothing waits out its time, or asking and answering would chase each other.
-    if (this.#progressed || at.seq === now.seq) this.#replay = null
+    if (at.seq <= now.seq) this.#pacer.reset()
+    else this.#pacer.answered(now.seq)
     if (at.seq > this.#highest) this.#highest = at.seq
     if (at.seq > now.seq) return []
     // Where a session that goes on had come when the answer was written; live frames may have overtaken it.
@@ -287,6 +268,7 @@ export class Sequencer {
         ),
       ]
     const effects = this.#begin(next)
+    this.#pacer.reset()
     // How far the next one has come is not known yet.
     this.#confirmed = false
     return effects
@@ -298,6 +280,7 @@ export class Sequencer {
     if (at.chain && !at.chain.equals(zeroChain))
       return [halt('broken-chain', `${named(at)}: the engine has a history before it, but the log is empty`)]
     const effects = this.#begin(at)
+    this.#pacer.reset()
     this.#confirmed = at.seq === 0n
     return effects
   }

@@ -250,6 +250,40 @@ describe('a sequencer that is told of sessions', () => {
   })
 })
 
+describe('replays of a long session', () => {
+  const [life = []] = history([60])
+  const last = outAt(life, 60).at
+  const end: EngineFrame = { kind: 'END', at: last, over: false, next: null }
+  const replay = (sequencer: Sequencer, { from, to }: { from: bigint; to: bigint }, ms: number): void => {
+    for (let seq = from; seq <= to && seq <= last.seq; seq++) sequencer.take(outAt(life, Number(seq)), ms)
+    sequencer.take(end, ms)
+  }
+
+  it('are asked for one after the other, each when the one before is here', () => {
+    const sequencer = sequencerAt(nothing)
+    let requests = 0
+    for (let request = sequencer.request(0); request; request = sequencer.request(requests)) {
+      requests++
+      expect(sequencer.request(requests)).toBeNull()
+      replay(sequencer, request, requests)
+    }
+    expect([requests, sequencer.at]).toEqual([6, last])
+  })
+
+  it('are not doubled for ever because one was late', () => {
+    const sequencer = sequencerAt(outAt(life, 1).at)
+    const late = sequencer.request(0)
+    const again = sequencer.request(limits.replayTimeoutMs)
+    if (!late || !again) throw new Error('it did not ask twice')
+    replay(sequencer, late, 101)
+    const more = sequencer.request(102)
+    expect(more?.from).toBe(12n)
+    // The answer to the second request ends: its outputs were seen, and the third is still under way.
+    sequencer.take(end, 103)
+    expect(sequencer.request(104)).toBeNull()
+  })
+})
+
 describe('an engine that keeps no chain', () => {
   const [first = [], second = []] = history([3, 3])
   const bare = <F extends DialectFrame>(frame: F): F => ({ ...frame, at: { ...frame.at, chain: null } })

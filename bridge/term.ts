@@ -158,6 +158,7 @@ export class Term implements CommandDesk {
       // A full queue: the socket is not read, and the engine's journal holds the rest.
       if (queue.full && !this.#mustHear(source)) {
         await queue.changed()
+        this.#sequencer.heldUp(this.#ports.clock.monotonicMs())
         continue
       }
       const frames = await this.#link.receive(source)

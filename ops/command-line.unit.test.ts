@@ -28,7 +28,8 @@ describe('arguments', () => {
     expect(bare.err).toContain('Usage: settle')
     const helped = await run(['--help'])
     expect(helped.exitCode).toBe(0)
-    for (const name of ['init', 'status', 'verify']) expect(helped.out).toContain(`  ${name} `)
+    for (const name of ['init', 'status', 'verify', 'gap', 'correct', 'admit'])
+      expect(helped.out).toContain(`  ${name} `)
   })
 
   test.each([

@@ -1,4 +1,4 @@
-import type { Registry } from 'prom-client'
+import { Gauge, type Registry } from 'prom-client'
 import type { z } from 'zod'
 import { type Clock, systemClock } from './clock.ts'
 import { startHttpDoor } from './http-door.ts'
@@ -46,8 +46,8 @@ export const runService = async <Shape extends z.ZodRawShape>(
     const common = parseSettings(commonSettings, env)
     log = openLog({ service: definition.name, stream: common.STREAM, level: common.LOG_LEVEL })
     const metrics = openMetrics({ service: definition.name, stream: common.STREAM })
-    await serve({ definition, settings, common, log, metrics })
-    process.exitCode = exitCodes.done
+    dieLoudly(definition.name, log)
+    process.exitCode = await serve({ definition, settings, common, log, metrics })
   } catch (error) {
     process.exitCode = report(error, definition.name, log)
   }
@@ -64,10 +64,15 @@ const serve = async <Shape extends z.ZodRawShape>({
 }: {
   readonly definition: Definition<Shape>
   readonly settings: z.output<z.ZodObject<Shape & typeof commonSettings>>
-  readonly common: { readonly HTTP_HOST: string; readonly HTTP_PORT: number; readonly DRAIN_TIMEOUT_MS: number }
+  readonly common: {
+    readonly HTTP_HOST: string
+    readonly HTTP_PORT: number
+    readonly DRAIN_TIMEOUT_MS: number
+    readonly STOP_LINGER_MS: number
+  }
   readonly log: Log
   readonly metrics: Registry
-}): Promise<void> => {
+}): Promise<number> => {
   const stopping = new AbortController()
   const onSignal = (name: string): void => {
     if (stopping.signal.aborted) return
@@ -80,19 +85,44 @@ const serve = async <Shape extends z.ZodRawShape>({
   }
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
   const { service, close } = await definition.start(settings, { log, metrics, clock: systemClock })
+  const stopped = new Gauge({
+    name: 'settle_stopped',
+    help: '1 with the code of the reason when the service has ended and its process is about to',
+    labelNames: ['code'],
+    registers: [metrics],
+  })
+  let ended: { readonly ok: false; readonly [detail: string]: unknown } | null = null
   try {
     await using door = await startHttpDoor({
       host: common.HTTP_HOST,
       port: common.HTTP_PORT,
       metrics,
-      health: () => service.health(),
+      health: () => ended ?? service.health(),
     })
     log.info({ http: door.url }, 'started')
-    await service.run(stopping.signal)
+    try {
+      await service.run(stopping.signal)
+    } catch (error) {
+      const exitCode = report(error, definition.name, log)
+      const code = error instanceof Stop ? error.code : 'unexpected'
+      stopped.set({ code }, 1)
+      ended = { ok: false, state: 'ended', code, why: error instanceof Error ? error.message : String(error) }
+      // A restart would end the same way: whoever scrapes or asks is shown why before the process goes.
+      if (exitCode === exitCodes.refused) await systemClock.sleep(common.STOP_LINGER_MS, stopping.signal)
+      return exitCode
+    }
     log.info('stopped')
+    return exitCodes.done
   } finally {
     await close()
   }
+}
+
+/** What nobody caught ends the process, in the words of the log. */
+const dieLoudly = (service: string, log: Log): void => {
+  process.once('uncaughtException', error => {
+    process.exit(report(error, service, log))
+  })
 }
 
 const report = (error: unknown, service: string, log: Log | undefined): number => {

@@ -22,7 +22,7 @@ afterAll(() => {
 })
 
 const start = (env: Readonly<Record<string, string>>): Child => {
-  const child = spawn(node, [script], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(node, [script], { env: { STOP_LINGER_MS: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   children.push(child)
   const lines: Line[] = []
   const waiting: {
@@ -69,6 +69,26 @@ describe.concurrent('a service that runs as a process', () => {
     child.stop()
     expect(await child.ended).toEqual({ code: 0, stderr: '' })
     expect(child.lines.map(({ msg }) => msg)).toEqual(['started', 'stopping', 'stopped', 'closed'])
+  })
+
+  test('that must not go on shows why until it is asked to end', async () => {
+    const child = start({ ...stream, BEHAVIOUR: 'refuses', STOP_LINGER_MS: '600000' })
+    const { http } = await child.line('started')
+    await child.line('n is 3 after 1')
+    const health = await fetch(`${String(http)}/healthz`)
+    const shown = { ok: false, state: 'ended', code: 'log-order', why: 'n is 3 after 1' }
+    expect([health.status, await health.json()]).toEqual([503, shown])
+    const metrics = await (await fetch(`${String(http)}/metrics`)).text()
+    expect(metrics).toContain('settle_stopped{code="log-order",service="child",stream="demo"} 1')
+    child.stop()
+    expect((await child.ended).code).toBe(3)
+  })
+
+  test('says what nobody caught, and ends with 1', async () => {
+    const child = start({ ...stream, BEHAVIOUR: 'throws-beside' })
+    const line = await child.line('TypeError: in a callback')
+    expect([line.level, line['code']]).toEqual(['fatal', 'unexpected'])
+    expect((await child.ended).code).toBe(1)
   })
 
   test('ends though something still holds the process, and a second signal changes nothing', async () => {

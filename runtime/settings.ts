@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { streamName } from './names.ts'
 import { Stop } from './stop.ts'
@@ -31,6 +32,18 @@ export const setting = {
     .transform(text => text.split(',')),
 }
 
+/** The name of a PEM file; parses to what is in it. */
+const pemFile = z.string().transform((path, context) => {
+  try {
+    const text = readFileSync(path, 'utf8')
+    if (text.includes('-----BEGIN ')) return text
+    context.addIssue({ code: 'custom', message: 'must be a PEM file, with a line -----BEGIN …' })
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `cannot be read: ${(error as NodeJS.ErrnoException).code}` })
+  }
+  return z.NEVER
+})
+
 const port = setting.integer({ min: 0, max: 65_535 })
 
 /** What every service is told. */
@@ -45,6 +58,11 @@ export const commonSettings = {
     .string()
     .default('20000')
     .pipe(setting.integer({ min: 100, max: 600_000 })),
+  /** How long a service that must not go on still shows why at /metrics and /healthz, before its process ends. */
+  STOP_LINGER_MS: z
+    .string()
+    .default('15000')
+    .pipe(setting.integer({ min: 0, max: 600_000 })),
 }
 
 export const kafkaSettings = {
@@ -57,7 +75,19 @@ export const kafkaSettings = {
     .string()
     .default('500')
     .pipe(setting.integer({ min: 50, max: 60_000 })),
+  KAFKA_TLS: z.enum(['off', 'on']).default('off'),
+  /** Who may have signed the brokers' certificates; without it, the authorities that Node knows. */
+  KAFKA_TLS_CA_FILE: pemFile.optional(),
+  /** Our own certificate and its key, for brokers that ask for one. */
+  KAFKA_TLS_CERT_FILE: pemFile.optional(),
+  KAFKA_TLS_KEY_FILE: pemFile.optional(),
+  KAFKA_SASL: z.enum(['off', 'plain', 'scram-sha-256', 'scram-sha-512']).default('off'),
+  KAFKA_SASL_USERNAME: setting.text.optional(),
+  KAFKA_SASL_PASSWORD: setting.text.optional(),
+  /** Whether a name and password may go to a broker beyond loopback without TLS. */
+  KAFKA_SASL_WITHOUT_TLS: z.enum(['refused', 'allowed']).default('refused'),
 }
+export type KafkaSettings = z.output<z.ZodObject<typeof kafkaSettings>>
 
 export const cqlSettings = {
   CQL_CONTACT_POINTS: setting.addresses,

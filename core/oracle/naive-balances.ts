@@ -17,11 +17,16 @@ type Account = {
   version: bigint
   /** Postings whose version is ahead, by version. */
   waiting: Map<bigint, BalanceChange> | null
+  /** Corrections that did not lead on from the balance when they came, in the log's order. */
+  corrections: BalanceChange[] | null
   /** Versions asked for by `watch`, and the balance at each once it was reached. */
   watched: Map<bigint, LedgerBalance | null> | null
 }
 
-/** Balances as nothing but the sum of deltas, from zero, in the order of versions. */
+/**
+ * Balances as nothing but the sum of deltas, from zero, in the order of versions. Only a Correction may pass over
+ * versions: those that are missing before it.
+ */
 export class NaiveBalances {
   readonly #accounts = new Map<UserId, Map<AssetId, Account>>()
   readonly #problems: ProblemList
@@ -43,8 +48,21 @@ export class NaiveBalances {
     const account = this.#account(change.user, change.asset)
     const repeated = change.version <= account.version || account.waiting?.has(change.version)
     if (repeated) this.#problems.add(`${named(change)} came before, or is below 1`)
-    else if (change.version === account.version + 1n) this.#sum(account, change)
-    else this.#wait(account, change)
+    else if (change.version === account.version + 1n) this.#follow(account, change)
+    else if (this.#mayWait(change)) {
+      account.waiting ??= new Map()
+      account.waiting.set(change.version, change)
+      const corrected = this.#correctionOn(account)
+      if (corrected) this.#follow(account, corrected)
+    }
+  }
+
+  /** A Correction: its deltas lead from the balance that it replaces to its values, over any missing versions. */
+  correct(change: BalanceChange): void {
+    const account = this.#account(change.user, change.asset)
+    if (change.version <= account.version) this.#problems.add(`${named(change)} came before, or is below 1`)
+    else if (leadsOn(account, change)) this.#follow(account, change)
+    else if (this.#mayWait(change)) (account.corrections ??= []).push(change)
   }
 
   at(user: UserId, asset: AssetId, version: Version): LedgerBalance | undefined {
@@ -65,29 +83,34 @@ export class NaiveBalances {
         if (waiting && waiting.size > 0) yield { user, asset, missing: version + 1n, waiting: waiting.size }
   }
 
+  /** Corrections that no balance has taken: they count as external flow, and nobody holds it. */
+  *unfit(): Generator<string> {
+    for (const [user, assets] of this.#accounts)
+      for (const [asset, { available, frozen, version, corrections }] of assets)
+        for (const correction of corrections ?? [])
+          yield `Correction of user ${user}, asset ${asset} to version ${correction.version} does not lead on from ` +
+            `version ${version} (${available} available, ${frozen} frozen), or passes over a version that the log has`
+  }
+
   #account(user: UserId, asset: AssetId): Account {
     let assets = this.#accounts.get(user)
     if (!assets) this.#accounts.set(user, (assets = new Map()))
     let account = assets.get(asset)
-    if (!account)
-      assets.set(asset, (account = { available: 0n, frozen: 0n, version: 0n, waiting: null, watched: null }))
+    if (!account) assets.set(asset, (account = newAccount()))
     return account
   }
 
-  #wait(account: Account, change: BalanceChange): void {
-    if (this.#waiting >= this.#maxWaiting) {
-      this.#problems.add(
-        `${named(change)} can't wait for the versions before it: ${this.#waiting} postings wait already`,
-      )
-      return
+  #mayWait(change: BalanceChange): boolean {
+    if (this.#waiting < this.#maxWaiting) {
+      this.#waiting++
+      return true
     }
-    account.waiting ??= new Map()
-    account.waiting.set(change.version, change)
-    this.#waiting++
+    this.#problems.add(`${named(change)} can't wait for the versions before it: ${this.#waiting} postings wait already`)
+    return false
   }
 
   /** Adds a posting, and then those that waited for it. */
-  #sum(account: Account, first: BalanceChange): void {
+  #follow(account: Account, first: BalanceChange): void {
     for (let change: BalanceChange | undefined = first; change; ) {
       account.available += change.deltaAvailable
       account.frozen += change.deltaFrozen
@@ -102,9 +125,37 @@ export class NaiveBalances {
       if (account.watched?.has(account.version)) account.watched.set(account.version, copy(account))
       change = account.waiting?.get(account.version + 1n)
       if (change && account.waiting?.delete(change.version)) this.#waiting--
+      change ??= this.#correctionOn(account)
     }
   }
+
+  /** The first Correction kept that leads on to what waits: one that nobody waits for stays where it is. */
+  #correctionOn(account: Account): BalanceChange | undefined {
+    if (!account.corrections || !account.waiting || account.waiting.size === 0) return undefined
+    const index = account.corrections.findIndex(each => leadsOn(account, each))
+    const [found] = index < 0 ? [] : account.corrections.splice(index, 1)
+    if (found) this.#waiting--
+    return found
+  }
 }
+
+const newAccount = (): Account => ({
+  available: 0n,
+  frozen: 0n,
+  version: 0n,
+  waiting: null,
+  corrections: null,
+  watched: null,
+})
+
+/** Its deltas fit, and it passes over no version that came: that one's deltas would count twice. */
+const leadsOn = (account: Account, { version, ...change }: BalanceChange): boolean =>
+  version > account.version &&
+  change.available >= 0n &&
+  change.frozen >= 0n &&
+  account.available + change.deltaAvailable === change.available &&
+  account.frozen + change.deltaFrozen === change.frozen &&
+  [...(account.waiting?.keys() ?? [])].every(waits => waits > version)
 
 const copy = ({ available, frozen, version }: Account): LedgerBalance => ({ available, frozen, version })
 const named = (change: BalanceChange): string =>

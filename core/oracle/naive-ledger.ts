@@ -31,8 +31,8 @@ export type NaiveLedgerOptions = {
 /**
  * The oracle: what every store must contain, worked out from whole records of `engine.outputs` one at a time and
  * in the dullest way, apart from the code that settles. Balances are sums of deltas from zero; orders are filled by
- * their trades; a Correction takes the place of its version, also when postings after it came before it. It believes
- * nothing that it can add up, and lists each contradiction in `problems`.
+ * their trades; a Correction takes the place of the versions that are missing up to its own, also when postings after
+ * it came before it. It believes nothing that it can add up, and lists each contradiction in `problems`.
  *
  * Memory: one account per (user, asset), one life per order, one id per trade, and the versions asked for by `watch`.
  * Postings, trades and updates go to the callbacks and are not kept.
@@ -135,6 +135,7 @@ export class NaiveLedger {
     for (const text of this.#problems.texts) now.add(text)
     for (const { user, asset, missing, waiting } of this.holes())
       now.add(`user ${user}, asset ${asset}: version ${missing} is missing, ${waiting} postings after it wait`)
+    for (const text of this.#balances.unfit()) now.add(text)
     for (const [asset, moved] of this.#moved) {
       const external = this.#external.get(asset) ?? 0n
       if (moved !== external)
@@ -151,23 +152,24 @@ export class NaiveLedger {
     output.orders.forEach((update, index) => onOrderUpdate?.(update, place(index)))
     output.trades.forEach((trade, index) => onTrade?.(trade, place(index)))
     output.changes.forEach((change, index) => {
-      this.#post(change)
+      this.#flow(change)
+      this.#balances.post(change)
       onPosting?.(change, place(index))
     })
   }
 
   #takeCorrection(correction: CorrectionBody, place: LedgerPlace): void {
     const change: BalanceChange = { ...correction, reason: 'Correction', ref: 0n }
-    this.#post(change)
+    this.#flow(change)
+    this.#balances.correct(change)
     this.#options.onPosting?.(change, place)
   }
 
-  #post(change: BalanceChange): void {
+  #flow(change: BalanceChange): void {
     const total = change.deltaAvailable + change.deltaFrozen
     addTo(this.#moved, change.asset, total)
     if (change.reason === 'Deposit' || change.reason === 'Withdrawal' || change.reason === 'Correction')
       addTo(this.#external, change.asset, total)
-    this.#balances.post(change)
   }
 }
 

@@ -301,14 +301,63 @@ describe('an accepted loss', () => {
 
   test('a Correction that does not follow from the cell before it is a contradiction', () => {
     const lost = edited(2, () => ({ changes: [] }))
-    expect(
-      ledgerOf([...lost, correction(60n, { deltaAvailable: amount(-299n) })])
-        .problems()
-        .join('\n'),
-    ).toContain('the sum of all deltas')
+    const ledger = ledgerOf([...lost, correction(60n, { deltaAvailable: amount(-299n) })])
+    expect(ledger.problems()).toEqual([
+      'user 1, asset 1: version 2 is missing, 2 postings after it wait',
+      'Correction of user 1, asset 1 to version 2 does not lead on from version 1 (1000 available, 0 frozen), or passes over a version that the log has',
+    ])
+    expect(ledger.balanceAt(alice, base, version(1n))).toEqual({ available: 1000n, frozen: 0n, version: 1n })
+    const healed = ledgerOf([...lost, correction(60n, { deltaAvailable: amount(-299n) }), correction(70n)])
+    expect(healed.balanceAt(alice, base, version(4n))).toEqual({ available: 700n, frozen: 0n, version: 4n })
     expect(ledgerOf([...asLog(outputs()), correction(60n)]).problems()).toEqual([
       'posting of user 1, asset 1, version 2 (Correction 0) came before, or is below 1',
     ])
+  })
+
+  /** User 1's versions 2 and 3 are lost: the reserve, and the first trade. */
+  const lostTwo = (): LogRecord[] =>
+    edited(2, () => ({ changes: [] })).map((each, i) =>
+      i === 3 && each.kind === 'Output'
+        ? { ...each, output: { ...each.output, changes: each.output.changes.filter(({ user }) => user !== alice) } }
+        : each,
+    )
+  const both = { version: version(3n), frozen: amount(100n), deltaFrozen: amount(100n) }
+
+  test.each([
+    ['before what follows', 35n],
+    ['after it', 60n],
+  ])('a Correction closes a hole of several versions, %s', (_, place) => {
+    expect(ledgerOf(lostTwo()).problems()).toContain('user 1, asset 1: version 2 is missing, 1 postings after it wait')
+    const records = [...lostTwo(), correction(place, both)].sort((a, b) => Number(a.pos - b.pos))
+    const ledger = ledgerOf(records)
+    expect([...ledger.holes()].filter(({ asset }) => asset === base)).toEqual([])
+    expect(ledger.balanceAt(alice, base, version(4n))).toEqual({ available: 700n, frozen: 0n, version: 4n })
+  })
+
+  test('Corrections of one version each close it too, the later one first as well', () => {
+    const second = {
+      version: version(3n),
+      frozen: amount(100n),
+      deltaAvailable: amount(0n),
+      deltaFrozen: amount(-200n),
+    }
+    for (const places of [
+      [60n, 70n],
+      [70n, 60n],
+    ] as const) {
+      const added = [correction(places[0]), correction(places[1], second)].sort((a, b) => Number(a.pos - b.pos))
+      expect(ledgerOf([...lostTwo(), ...added]).balanceAt(alice, base, version(4n))).toEqual({
+        available: 700n,
+        frozen: 0n,
+        version: 4n,
+      })
+    }
+  })
+
+  test('a Correction does not pass over a version that the log has', () => {
+    const ledger = ledgerOf([...edited(2, () => ({ changes: [] })), correction(60n, both)])
+    expect(ledger.balanceAt(alice, base, version(1n))).toEqual({ available: 1000n, frozen: 0n, version: 1n })
+    expect(ledger.problems().join('\n')).toContain('to version 3 does not lead on from version 1')
   })
 
   test('a Gap lets open orders have traded in it, and unheard orders turn up; later trades must fit again', () => {

@@ -330,7 +330,7 @@ describe('an output that fails its checks', () => {
       await expect(world.repartition({ barrierOutputs: 1 }).done).rejects.toMatchObject({
         code: 'output-refused',
         reason: 'refused',
-        message: expect.stringContaining(`settle admit ${pos}`),
+        message: expect.stringContaining(`settle admit --pos ${pos}`),
       })
     for (const records of world.users) for (const record of records) expect(record.pos).toBeLessThan(pos)
   })

@@ -142,9 +142,13 @@ export class Term {
   }
 
   #refused(offset: bigint, { kind, pos, at }: LogRecord, { kind: code, message }: Refusal): Error {
+    const wayOut =
+      kind === 'Output'
+        ? `admit it with: settle admit --pos ${pos}`
+        : 'see that it is the engine of this stream: reference data can not be admitted'
     return refuse(
       'output-refused',
-      `${kind} at pos ${pos} (offset ${offset}, session ${at.epoch}/${at.random} seq ${at.seq}) fails its checks: ${message}; look at the engine, then admit it with: settle admit ${pos}`,
+      `${kind} at pos ${pos} (offset ${offset}, session ${at.epoch}/${at.random} seq ${at.seq}) fails its checks: ${message}; look at the engine, then ${wayOut}`,
       { offset, pos, check: code },
     )
   }

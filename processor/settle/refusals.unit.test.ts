@@ -11,8 +11,13 @@ import { UserTopic } from './testing/user-topic.ts'
 const partitions = 3
 
 /** What of an engine's history the log lost, and what an operator must supply for it: one Correction per user and asset. */
-const correctionsFor = (lost: EngineOutput): CorrectionBody[] =>
-  [...Map.groupBy(lost.changes, change => `${change.user}/${change.asset}`).values()].map(changes => {
+const correctionsFor = (...lost: readonly EngineOutput[]): CorrectionBody[] =>
+  [
+    ...Map.groupBy(
+      lost.flatMap(each => each.changes),
+      change => `${change.user}/${change.asset}`,
+    ).values(),
+  ].map(changes => {
     const last = changes.at(-1) as BalanceChange
     const sum = (of: (change: BalanceChange) => bigint): Amount =>
       amount(changes.reduce((total, each) => total + of(each), 0n))
@@ -38,11 +43,11 @@ const engineBalances = (outputs: readonly EngineOutput[]): string[] => {
   return [...last.values()].sort()
 }
 
-/** A topic in which one output never arrived. */
-const topicWithout = (outputs: readonly EngineOutput[], lost: EngineOutput): UserTopic => {
+/** A topic in which some outputs never arrived. */
+const topicWithout = (outputs: readonly EngineOutput[], ...lost: readonly EngineOutput[]): UserTopic => {
   const topic = new UserTopic({ partitions })
   for (const [at, output] of outputs.entries()) {
-    if (output !== lost) topic.output(output)
+    if (!lost.includes(output)) topic.output(output)
     if (at % 5 === 4) topic.barrier()
   }
   topic.barrier()
@@ -125,6 +130,30 @@ describe('an output that the log lost', () => {
         await world.stop()
         expect(world.store.rows('balances')).toEqual(rows)
         expect(world.store.ties).toEqual([])
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('heals over several versions at once, to the cells and the history that the naive ledger has', async () => {
+    const plan = fc.tuple(history, fc.nat(), fc.integer({ min: 2, max: 8 }))
+    await fc.assert(
+      fc.asyncProperty(plan, async ([outputs, pick, count]) => {
+        const first = pick % outputs.length
+        const lost = outputs.slice(first, first + count)
+        const world = new SettledWorld(topicWithout(outputs, ...lost))
+        void world.start()
+        await world.settled()
+        for (const correction of correctionsFor(...lost)) world.topic.correction(correction)
+        world.topic.barrier()
+        await world.settled()
+        await world.stop()
+        const { balances, history: rows } = storedFacts(world.store)
+        expect(balances).toEqual(engineBalances(outputs))
+        const expected = expectedFacts(world.topic)
+        expect(balances).toEqual(expected['balances'])
+        expect(rows).toEqual(expected['history'])
+        expect(unequalIntervals(world.store, partitions)).toEqual([])
       }),
       { numRuns: 20 },
     )

@@ -1,32 +1,45 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import kafkajs, { type Admin, type ITopicConfig, type Kafka } from 'kafkajs'
-import { classify } from './classify.ts'
-import type { CommittedOffset, KafkaAdmin, KafkaFailure, TopicSpec } from './port.ts'
-import { type ClusterBroker, openCluster } from './private-cluster.ts'
+import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs'
+import { classify, wasAnswered } from './classify.ts'
+import type { Client } from './client.ts'
+import type { KafkaLimits } from './limits.ts'
+import { nobody, OffsetCommitter } from './offset-committer.ts'
+import type { CommittedOffset, KafkaAdmin, TopicSpec } from './port.ts'
+import { within } from './within.ts'
 
+const topicsRequestMs = 30_000
 const coordinatorAttempts = 60
 const coordinatorRetryMs = 250
 const leaderAttempts = 120
 const leaderRetryMs = 100
 
-/** Administration over one connection that is opened when first needed. */
-export class LazyAdmin implements KafkaAdmin {
-  readonly #kafka: Kafka
-  readonly #admin: Admin
-  #connected: Promise<void> | null = null
+type Open = { readonly client: Client; readonly admin: Admin; readonly connected: Promise<void> }
 
-  constructor(kafka: Kafka) {
-    this.#kafka = kafka
-    this.#admin = kafka.admin()
+/** Administration over one connection, which is opened when first needed, and anew after a failure of it. */
+export class LazyAdmin implements KafkaAdmin {
+  readonly #openClient: (limits?: Partial<KafkaLimits>) => Client
+  readonly #limits: KafkaLimits
+  #open: Open | null = null
+
+  constructor(options: {
+    readonly openClient: (limits?: Partial<KafkaLimits>) => Client
+    readonly limits: KafkaLimits
+  }) {
+    this.#openClient = options.openClient
+    this.#limits = options.limits
   }
 
   createTopics(specs: readonly TopicSpec[]): Promise<readonly string[]> {
-    return this.use('create topics', async admin => {
+    return this.#longUse('create topics', async admin => {
       const existing = new Set(await admin.listTopics())
       const missing = specs.filter(({ topic }) => !existing.has(topic))
       const names = missing.map(({ topic }) => topic)
       if (names.length > 0) {
-        await admin.createTopics({ waitForLeaders: false, timeout: 30_000, topics: missing.map(toTopicConfig) })
+        await admin.createTopics({
+          waitForLeaders: false,
+          timeout: topicsRequestMs,
+          topics: missing.map(toTopicConfig),
+        })
         await untilLed(admin, names)
       }
       return names
@@ -54,7 +67,9 @@ export class LazyAdmin implements KafkaAdmin {
   }
 
   deleteTopics(topics: readonly string[]): Promise<void> {
-    return this.use('delete topics', admin => admin.deleteTopics({ topics: [...topics], timeout: 30_000 }))
+    return this.#longUse('delete topics', admin =>
+      admin.deleteTopics({ topics: [...topics], timeout: topicsRequestMs }),
+    )
   }
 
   memberCount(group: string): Promise<number> {
@@ -78,51 +93,69 @@ export class LazyAdmin implements KafkaAdmin {
       offset: `${offset}`,
       metadata,
     }))
-    const commit = { group, topics: [{ topic, partitions }] }
-    for (let attempt = 1; ; attempt++) {
-      const failure = await this.#commitWithoutMember(commit)
-      if (!failure) return
-      // A broker that has just started, or a group never heard of, has its coordinator elected now.
-      if (failure.kind !== 'retriable' || attempt === coordinatorAttempts) throw failure
-      await delay(coordinatorRetryMs)
-    }
-  }
-
-  async #commitWithoutMember({
-    group,
-    topics,
-  }: {
-    readonly group: string
-    readonly topics: Parameters<ClusterBroker['offsetCommit']>[0]['topics']
-  }): Promise<KafkaFailure | null> {
-    const cluster = openCluster(this.#kafka)
+    const committer = new OffsetCommitter({ openClient: this.#openClient, limits: this.#limits, group })
     try {
-      await cluster.connect()
-      const coordinator = await cluster.findGroupCoordinator({ groupId: group })
-      // Without a member the broker takes offsets only for a group that has none: nobody reads meanwhile.
-      const nobody = { groupGenerationId: -1, memberId: '' }
-      await coordinator.offsetCommit({ groupId: group, ...nobody, topics })
-      return null
-    } catch (error) {
-      return classify(error, `set offsets of group ${group}`)
+      for (let attempt = 1; ; attempt++) {
+        const failure = await committer.commit(nobody, [{ topic, partitions }])
+        if (!failure) return
+        // A broker that has just started, or a group never heard of, has its coordinator elected now.
+        if (failure.kind !== 'retriable' || attempt === coordinatorAttempts) throw failure
+        await delay(coordinatorRetryMs)
+      }
     } finally {
-      await cluster.disconnect().catch(() => {})
+      await committer.close()
     }
   }
 
   /** Runs with a connection; errors come out classified. */
   async use<T>(doing: string, action: (admin: Admin) => Promise<T>): Promise<T> {
+    const used = (this.#open ??= this.#connect())
+    const run = async (): Promise<T> => {
+      await used.connected
+      return action(used.admin)
+    }
     try {
-      this.#connected ??= this.#admin.connect()
-      await this.#connected
-      return await action(this.#admin)
+      return await within(this.#limits.askMs, doing, run())
     } catch (error) {
+      // A connection that could not be made, or that lets us wait, would be found broken by everybody who comes after.
+      if (!wasAnswered(error)) this.#drop(used)
       throw classify(error, doing)
     }
   }
 
+  /** Over a connection of its own, whose requests may take as long as a cluster takes to elect leaders. */
+  async #longUse<T>(doing: string, action: (admin: Admin) => Promise<T>): Promise<T> {
+    const client = this.#openClient({ requestMs: topicsRequestMs })
+    const admin = client.kafka.admin()
+    const run = async (): Promise<T> => {
+      await admin.connect()
+      return action(admin)
+    }
+    try {
+      return await within(this.#limits.adminMs, doing, run())
+    } catch (error) {
+      throw classify(error, doing)
+    } finally {
+      client.cut()
+    }
+  }
+
+  #connect(): Open {
+    const client = this.#openClient()
+    const admin = client.kafka.admin()
+    return { client, admin, connected: admin.connect() }
+  }
+
+  #drop(used: Open): void {
+    if (this.#open === used) this.#open = null
+    used.client.cut()
+  }
+
   async close(): Promise<void> {
-    if (this.#connected) await this.#admin.disconnect().catch(() => {})
+    const open = this.#open
+    if (!open) return
+    await within(this.#limits.closeMs, 'close the administration', open.admin.disconnect()).catch(() => {})
+    this.#drop(open)
   }
 }
 

@@ -2,6 +2,7 @@ import { KafkaFailure, type KafkaFailureKind } from './port.ts'
 
 type ClientError = Error & {
   readonly type?: string
+  readonly code?: string | number
   readonly retriable?: boolean
   readonly originalError?: ClientError
   readonly cause?: unknown
@@ -24,8 +25,21 @@ const hopeless = new Set([
   'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
   'INVALID_TOPIC_EXCEPTION',
   'UNSUPPORTED_VERSION',
-  'SASL_AUTHENTICATION_FAILED',
+  'UNSUPPORTED_SASL_MECHANISM',
 ])
+
+/** Of Node's TLS: certificates that do not hold, and what either side says when the other's does not suit it. */
+const tlsCode =
+  /^(CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA|PATH_LENGTH_|HOSTNAME_MISMATCH)/
+
+/** Why a broker refused to talk to us, in the words of whoever can mend it; null when it did not. */
+const refusal = (error: ClientError): string | null => {
+  if (tlsCode.test(String(error.code ?? '')))
+    return `TLS with the broker failed (${error.code}): check KAFKA_TLS, KAFKA_TLS_CA_FILE, KAFKA_TLS_CERT_FILE and the names in the broker's certificate`
+  if (error.name === 'KafkaJSSASLAuthenticationError' || error.type === 'SASL_AUTHENTICATION_FAILED')
+    return 'the broker refused our name or password: check KAFKA_SASL, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD'
+  return null
+}
 
 const kindOf = (error: ClientError): KafkaFailureKind => {
   const type = error.type ?? ''
@@ -36,10 +50,15 @@ const kindOf = (error: ClientError): KafkaFailureKind => {
   // The log was cut, remade, or is shorter than we believe.
   if (type === 'OFFSET_OUT_OF_RANGE' || error.name === 'KafkaJSOffsetOutOfRange') return 'out-of-range'
   // Asking again changes nothing: somebody must change a setting or a right.
-  if (hopeless.has(type) || error.name === 'KafkaJSSASLAuthenticationError') return 'fatal'
+  if (hopeless.has(type)) return 'fatal'
+  // A certificate or a password does not get better by being shown again, and a broker may lock out who tries for long.
+  if (refusal(error)) return 'fatal'
   // Connections, elections, timeouts, coordinators on the move.
   return 'retriable'
 }
+
+/** Whether the broker has answered, if only with an error: then its connection is sound. */
+export const wasAnswered = (error: unknown): boolean => innermost(error as ClientError).type !== undefined
 
 const failure = (kind: KafkaFailureKind, error: unknown, doing: string, context: string): KafkaFailure =>
   new KafkaFailure(kind, `${doing}: ${error instanceof Error ? error.message : String(error)}${context}`, {
@@ -50,7 +69,9 @@ const failure = (kind: KafkaFailureKind, error: unknown, doing: string, context:
 export const classify = (error: unknown, doing: string): KafkaFailure => {
   if (error instanceof KafkaFailure) return error
   const inner = innermost(error as ClientError)
-  return failure(kindOf(inner), error, doing, inner === error ? '' : ` (${inner.message})`)
+  const wrapped = inner === error ? '' : ` (${inner.message})`
+  const refused = refusal(inner)
+  return failure(kindOf(inner), error, doing, refused ? `${wrapped}; ${refused}` : wrapped)
 }
 
 /** For transactions: whatever is not known to have failed may have been committed. */

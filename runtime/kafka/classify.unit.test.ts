@@ -25,6 +25,7 @@ describe('what the broker answers', () => {
     ['INVALID_TOPIC_EXCEPTION', 'fatal'],
     ['UNSUPPORTED_VERSION', 'fatal'],
     ['SASL_AUTHENTICATION_FAILED', 'fatal'],
+    ['UNSUPPORTED_SASL_MECHANISM', 'fatal'],
     ['NOT_LEADER_FOR_PARTITION', 'retriable'],
     ['COORDINATOR_NOT_AVAILABLE', 'retriable'],
     ['NOT_COORDINATOR_FOR_GROUP', 'retriable'],

@@ -1,7 +1,16 @@
-import type { Kafka } from 'kafkajs'
-import { classify } from './classify.ts'
+import { classify, wasAnswered } from './classify.ts'
+import type { Client } from './client.ts'
+import type { KafkaLimits } from './limits.ts'
 import { type Fetcher, KafkaFailure, type KafkaRecord } from './port.ts'
-import { Batch, type Cluster, type FetchedPartition, isolationLevel, openCluster } from './private-cluster.ts'
+import {
+  Batch,
+  type Cluster,
+  type ClusterBroker,
+  type FetchedPartition,
+  isolationLevel,
+  openCluster,
+} from './private-cluster.ts'
+import { within } from './within.ts'
 
 type Request = {
   readonly topic: string
@@ -16,7 +25,9 @@ const defaultMaxBytes = 512 * 1024
 const maxResponseBytes = 16 * 1024 * 1024
 
 export type FetcherOptions = {
-  readonly kafka: Kafka
+  /** Its own: it is cut with the fetcher. */
+  readonly client: Client
+  readonly limits: KafkaLimits
   /** How long a request waits at the broker for the first byte. */
   readonly waitMs: number
 }
@@ -26,7 +37,9 @@ export type FetcherOptions = {
  * connection one after another, so several long polls would wait for each other.
  */
 export class GrouplessFetcher implements Fetcher {
+  readonly #client: Client
   readonly #cluster: Cluster
+  readonly #limits: KafkaLimits
   readonly #waitMs: number
   readonly #topics = new Set<string>()
   #connected: Promise<void> | null = null
@@ -35,8 +48,10 @@ export class GrouplessFetcher implements Fetcher {
   readonly #busy = new Set<string>()
   #closed = false
 
-  constructor({ kafka, waitMs }: FetcherOptions) {
-    this.#cluster = openCluster(kafka)
+  constructor({ client, limits, waitMs }: FetcherOptions) {
+    this.#client = client
+    this.#cluster = openCluster(client.kafka)
+    this.#limits = limits
     this.#waitMs = waitMs
   }
 
@@ -57,7 +72,8 @@ export class GrouplessFetcher implements Fetcher {
     this.#closed = true
     for (const waiting of this.#waiting) waiting.reject(new KafkaFailure('retriable', 'the fetcher is closed'))
     this.#waiting = []
-    await this.#cluster.disconnect()
+    await within(this.#limits.closeMs, 'close the fetcher', this.#cluster.disconnect()).catch(() => {})
+    this.#client.cut()
   }
 
   #schedule(): void {
@@ -74,12 +90,14 @@ export class GrouplessFetcher implements Fetcher {
     const waiting = this.#waiting
     this.#waiting = []
     try {
-      await this.#prepare(waiting)
+      await within(this.#limits.askMs, 'fetch', this.#prepare(waiting))
       for (const [leader, requests] of this.#byLeader(waiting)) {
         if (this.#busy.has(leader)) this.#waiting.push(...requests)
         else void this.#fetch(leader, requests)
       }
     } catch (error) {
+      // Whatever waits for an answer that does not come would keep those who ask next waiting too.
+      if (!wasAnswered(error)) this.#client.reset()
       const failure = classify(error, 'fetch')
       for (const request of waiting) request.reject(failure)
     }
@@ -115,17 +133,7 @@ export class GrouplessFetcher implements Fetcher {
   async #fetch(leader: string, requests: readonly Waiting[]): Promise<void> {
     this.#busy.add(leader)
     try {
-      const broker = await this.#cluster.findBroker({ nodeId: leader })
-      const { responses } = await broker.fetch({
-        isolationLevel,
-        maxWaitTime: this.#waitMs,
-        minBytes: 1,
-        maxBytes: maxResponseBytes,
-        topics: requests.map(({ topic, partition, offset, maxBytes }) => ({
-          topic,
-          partitions: [{ partition, fetchOffset: `${offset}`, maxBytes }],
-        })),
-      })
+      const { responses } = await within(this.#limits.askMs, 'fetch', this.#ask(leader, requests))
       const answers = new Map<string, FetchedPartition>()
       for (const { topicName, partitions } of responses)
         for (const data of partitions) answers.set(`${topicName}-${data.partition}`, data)
@@ -139,6 +147,20 @@ export class GrouplessFetcher implements Fetcher {
     }
   }
 
+  async #ask(leader: string, requests: readonly Waiting[]): ReturnType<ClusterBroker['fetch']> {
+    const broker = await this.#cluster.findBroker({ nodeId: leader })
+    return broker.fetch({
+      isolationLevel,
+      maxWaitTime: this.#waitMs,
+      minBytes: 1,
+      maxBytes: maxResponseBytes,
+      topics: requests.map(({ topic, partition, offset, maxBytes }) => ({
+        topic,
+        partitions: [{ partition, fetchOffset: `${offset}`, maxBytes }],
+      })),
+    })
+  }
+
   async #failed(error: unknown, requests: readonly Waiting[]): Promise<void> {
     const failure = classify(error, 'fetch')
     if (failure.kind === 'out-of-range') {
@@ -150,7 +172,8 @@ export class GrouplessFetcher implements Fetcher {
       return
     }
     // A leader that moved is found again by fresh metadata; when that fails too, the next request says so.
-    await this.#cluster.refreshMetadata().catch(() => {})
+    if (!wasAnswered(error)) this.#client.reset()
+    await within(this.#limits.askMs, 'find leaders', this.#cluster.refreshMetadata()).catch(() => {})
     for (const request of requests) request.reject(failure)
   }
 }

@@ -1,8 +1,9 @@
-import type { Kafka } from 'kafkajs'
+import type { KafkaSettings } from '../settings.ts'
 import { LazyAdmin } from './admin.ts'
-import { type KafkaOptions, openClient } from './client.ts'
+import { type Client, type ClientOptions, openClient } from './client.ts'
 import { ClockProbe } from './clock-probe.ts'
 import { GrouplessFetcher } from './fetcher.ts'
+import { checkKafkaLimits, type KafkaLimits, kafkaLimits } from './limits.ts'
 import { PausedMembership } from './membership.ts'
 import type {
   CommittedOffset,
@@ -14,20 +15,27 @@ import type {
   PartitionBounds,
   TxWriter,
 } from './port.ts'
+import { kafkaSecurity } from './security.ts'
 import { GuardedTxWriter } from './tx-writer.ts'
 
 const fetchWaitMs = 250
 
+export type KafkaOptions = Omit<ClientOptions, 'limits'> & {
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  /** Others than usual: tests of faults would take minutes. */
+  readonly limits?: Partial<KafkaLimits>
+}
+
 /** Kafka through kafkajs, behind every guard it needs. */
 export const openKafka = (options: KafkaOptions): KafkaPort => new GuardedKafka(options)
 
-/** The same, told by `kafkaSettings` as they were parsed. */
+/**
+ * The same, told by `kafkaSettings` as they were parsed.
+ * @throws Stop `settings` when those of TLS and SASL do not go together
+ */
 export const openKafkaFrom = (
-  settings: {
-    readonly KAFKA_BROKERS: readonly string[]
-    readonly KAFKA_SESSION_TIMEOUT_MS: number
-    readonly KAFKA_HEARTBEAT_INTERVAL_MS: number
-  },
+  settings: KafkaSettings,
   { clientId, log }: Pick<KafkaOptions, 'clientId' | 'log'>,
 ): KafkaPort =>
   openKafka({
@@ -36,28 +44,37 @@ export const openKafkaFrom = (
     log,
     sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT_MS,
     heartbeatIntervalMs: settings.KAFKA_HEARTBEAT_INTERVAL_MS,
+    ...kafkaSecurity(settings),
   })
 
 class GuardedKafka implements KafkaPort {
   readonly #options: KafkaOptions
-  readonly #kafka: Kafka
+  readonly #limits: KafkaLimits
   readonly admin: LazyAdmin
   readonly #clock: ClockProbe
   #tailFetcher: Fetcher | null = null
 
   constructor(options: KafkaOptions) {
     this.#options = options
-    this.#kafka = openClient(options)
-    this.admin = new LazyAdmin(this.#kafka)
-    this.#clock = new ClockProbe(this.#kafka)
+    this.#limits = checkKafkaLimits({ ...kafkaLimits, ...options.limits })
+    const parts = {
+      openClient: (limits?: Partial<KafkaLimits>) => this.#openClient(limits),
+      limits: this.#limits,
+    }
+    this.admin = new LazyAdmin(parts)
+    this.#clock = new ClockProbe(parts)
+  }
+
+  #openClient(limits?: Partial<KafkaLimits>): Client {
+    return openClient({ ...this.#options, limits: { ...this.#limits, ...limits } })
   }
 
   openTxWriter({ transactionalId }: { readonly transactionalId: string }): Promise<TxWriter> {
-    return GuardedTxWriter.open({ kafka: this.#kafka, transactionalId })
+    return GuardedTxWriter.open({ client: this.#openClient(), transactionalId, limits: this.#limits })
   }
 
   openFetcher(): Fetcher {
-    return new GrouplessFetcher({ kafka: this.#kafka, waitMs: fetchWaitMs })
+    return new GrouplessFetcher({ client: this.#openClient(), limits: this.#limits, waitMs: fetchWaitMs })
   }
 
   bounds(topic: string): Promise<ReadonlyMap<number, PartitionBounds>> {
@@ -113,7 +130,7 @@ class GuardedKafka implements KafkaPort {
   join(options: JoinOptions): Promise<Membership> {
     const { sessionTimeoutMs, heartbeatIntervalMs } = this.#options
     return PausedMembership.join(
-      { kafka: this.#kafka, admin: this.admin },
+      { openClient: () => this.#openClient(), admin: this.admin, limits: this.#limits },
       { ...options, sessionTimeoutMs, heartbeatIntervalMs },
     )
   }

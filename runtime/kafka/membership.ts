@@ -1,6 +1,9 @@
-import kafkajs, { type Consumer, type Kafka } from 'kafkajs'
+import kafkajs, { type Consumer } from 'kafkajs'
 import type { LazyAdmin } from './admin.ts'
 import { classify } from './classify.ts'
+import type { Client } from './client.ts'
+import type { KafkaLimits } from './limits.ts'
+import { type Committer, OffsetCommitter } from './offset-committer.ts'
 import {
   type Assignment,
   type CommittedOffset,
@@ -9,8 +12,18 @@ import {
   type Membership,
   type Owner,
 } from './port.ts'
+import { within } from './within.ts'
 
 type Timing = { readonly sessionTimeoutMs: number; readonly heartbeatIntervalMs: number }
+
+type Parts = {
+  readonly openClient: () => Client
+  readonly admin: LazyAdmin
+  readonly limits: KafkaLimits
+}
+
+/** Longer than a session: a member that works to completion comes back to a rebalance late. */
+const rebalanceTimeoutOf = (sessionTimeoutMs: number): number => Math.max(sessionTimeoutMs * 2, 10_000)
 
 /**
  * Membership of a group and nothing more: kafkajs heartbeats and rebalances, and all its partitions stay paused.
@@ -18,73 +31,117 @@ type Timing = { readonly sessionTimeoutMs: number; readonly heartbeatIntervalMs:
  * resets and races, decides nothing.
  */
 export class PausedMembership implements Membership {
+  readonly #client: Client
   readonly #consumer: Consumer
+  readonly #committer: OffsetCommitter
   readonly #admin: LazyAdmin
-  readonly #group: string
-  readonly #topic: string
+  readonly #limits: KafkaLimits
+  readonly #options: JoinOptions & Timing
+  readonly #first = Promise.withResolvers<void>()
+  readonly #watch: NodeJS.Timeout
+  #generation = 0
   #current: Assignment | null = null
   #memberId: string | null = null
+  /** The generation of the broker, which kafkajs tells with a heartbeat only. */
+  #committedAs = Promise.withResolvers<Committer>()
+  #heardMs = performance.now()
   #left = false
 
-  private constructor(consumer: Consumer, admin: LazyAdmin, { group, topic }: Pick<JoinOptions, 'group' | 'topic'>) {
-    this.#consumer = consumer
+  private constructor({ openClient, admin, limits }: Parts, options: JoinOptions & Timing) {
+    this.#client = openClient()
     this.#admin = admin
-    this.#group = group
-    this.#topic = topic
-  }
-
-  static async join(
-    { kafka, admin }: { readonly kafka: Kafka; readonly admin: LazyAdmin },
-    options: JoinOptions & Timing,
-  ): Promise<PausedMembership> {
-    const { group, topic, sessionTimeoutMs, heartbeatIntervalMs } = options
-    const consumer = kafka.consumer({
-      groupId: group,
-      sessionTimeout: sessionTimeoutMs,
-      heartbeatInterval: heartbeatIntervalMs,
-      rebalanceTimeout: Math.max(sessionTimeoutMs * 2, 10_000),
+    this.#limits = limits
+    this.#options = options
+    this.#committer = new OffsetCommitter({ openClient, limits, group: options.group })
+    this.#consumer = this.#client.kafka.consumer({
+      groupId: options.group,
+      sessionTimeout: options.sessionTimeoutMs,
+      heartbeatInterval: options.heartbeatIntervalMs,
+      rebalanceTimeout: rebalanceTimeoutOf(options.sessionTimeoutMs),
       // With every partition paused kafkajs sleeps this long between heartbeats.
-      maxWaitTimeInMs: heartbeatIntervalMs,
+      maxWaitTimeInMs: options.heartbeatIntervalMs,
       allowAutoTopicCreation: false,
       readUncommitted: false,
     })
-    const membership = new PausedMembership(consumer, admin, options)
-    membership.#listen(options)
+    this.#listen()
+    this.#watch = setInterval(() => this.#checkHeard(), options.heartbeatIntervalMs)
+  }
+
+  /** Resolves with the first assignment. */
+  static async join(parts: Parts, options: JoinOptions & Timing): Promise<PausedMembership> {
+    const doing = `join group ${options.group}`
+    const membership = new PausedMembership(parts, options)
     try {
-      await consumer.connect()
-      await consumer.subscribe({ topics: [topic] })
-      await consumer.run({
-        autoCommit: false,
-        eachBatch: () => Promise.reject(new Error('a paused partition was delivered')),
-      })
+      await within(parts.limits.joinMs, doing, membership.#run())
     } catch (error) {
-      await consumer.disconnect().catch(() => {})
-      throw classify(error, `join group ${group}`)
+      await membership.leave()
+      throw classify(error, doing)
     }
     return membership
   }
 
-  #listen({ group, onAssignment, onFailure }: JoinOptions): void {
+  async #run(): Promise<void> {
+    await this.#consumer.connect()
+    await this.#consumer.subscribe({ topics: [this.#options.topic] })
+    await this.#consumer.run({
+      autoCommit: false,
+      eachBatch: () => Promise.reject(new Error('a paused partition was delivered')),
+    })
+    // `run` resolves too when the group refused us: it only tells its crash.
+    await this.#first.promise
+  }
+
+  #listen(): void {
     const consumer = this.#consumer
-    let generation = 0
+    const { group, topic, onFailure } = this.#options
+    this.#first.promise.catch(() => {})
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      const partitions = [...(payload.memberAssignment[this.#topic] ?? [])].sort((a, b) => a - b)
-      // Before the first fetch of this assignment: listeners run before the runner goes on.
-      consumer.pause([{ topic: this.#topic, partitions }])
+      const partitions = [...(payload.memberAssignment[topic] ?? [])].sort((a, b) => a - b)
+      // Before the first fetch of this assignment: listeners run before the runner goes on. A fetch would load offsets,
+      // reset those out of range, and deliver records that nobody asked for.
+      consumer.pause([{ topic, partitions }])
+      this.#heardMs = performance.now()
       this.#memberId = payload.memberId
-      this.#current = { generation: ++generation, partitions }
-      onAssignment(this.#current)
+      this.#assign(partitions)
+      this.#first.resolve()
+    })
+    consumer.on(consumer.events.HEARTBEAT, ({ payload: { memberId, groupGenerationId } }) => {
+      this.#heardMs = performance.now()
+      if (memberId === this.#memberId) this.#committedAs.resolve({ memberId, groupGenerationId })
     })
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (payload.restart || this.#left) return
-      onFailure(classify(payload.error, `membership of group ${group}`))
+      const failure = classify(payload.error, `membership of group ${group}`)
+      this.#first.reject(failure)
+      onFailure(failure)
     })
   }
 
+  #assign(partitions: readonly number[]): void {
+    if (this.#left) return
+    this.#committedAs = Promise.withResolvers()
+    this.#current = { generation: ++this.#generation, partitions }
+    this.#options.onAssignment(this.#current)
+  }
+
+  /**
+   * A member whose heartbeats are not answered is out of the group after the session timeout, though kafkajs does not
+   * say so: it retries, or waits for ever for an answer before it starts anew.
+   */
+  #checkHeard(): void {
+    const { sessionTimeoutMs } = this.#options
+    const silentMs = performance.now() - this.#heardMs
+    if (silentMs > sessionTimeoutMs && this.#current && this.#current.partitions.length > 0) this.#assign([])
+    if (silentMs < sessionTimeoutMs + rebalanceTimeoutOf(sessionTimeoutMs)) return
+    this.#heardMs = performance.now()
+    this.#client.reset()
+  }
+
   async owner(partition: number): Promise<Owner> {
-    const memberId = await this.#admin.use(`ask who owns ${this.#topic}-${partition}`, async admin => {
-      const { groups } = await admin.describeGroups([this.#group])
-      return groups[0] ? ownerIn(groups[0], this.#topic, partition) : null
+    const { group, topic } = this.#options
+    const memberId = await this.#admin.use(`ask who owns ${topic}-${partition}`, async admin => {
+      const { groups } = await admin.describeGroups([group])
+      return groups[0] ? ownerIn(groups[0], topic, partition) : null
     })
     if (memberId === null) return 'nobody'
     // After `leave` our id may live on at the coordinator until the session times out: it is nobody's of ours any more.
@@ -92,17 +149,28 @@ export class PausedMembership implements Membership {
   }
 
   async commit(assignment: Assignment, partition: number, { offset, metadata }: CommittedOffset): Promise<void> {
-    if (assignment !== this.#current) throw new KafkaFailure('superseded', `the assignment is over`)
-    try {
-      await this.#consumer.commitOffsets([{ topic: this.#topic, partition, offset: `${offset}`, metadata }])
-    } catch (error) {
-      throw classify(error, `commit offset ${offset} of ${this.#topic}-${partition}`)
+    const { topic, sessionTimeoutMs } = this.#options
+    const doing = `commit offset ${offset} of ${topic}-${partition}`
+    const check = (): void => {
+      if (assignment !== this.#current || this.#left)
+        throw new KafkaFailure('superseded', `${doing}: the assignment is over`)
     }
+    check()
+    const committer = await within(sessionTimeoutMs, `${doing}: wait for a heartbeat`, this.#committedAs.promise)
+    // Another assignment may have come while we waited, and with it another generation.
+    check()
+    const partitions = [{ partition, offset: `${offset}`, metadata }]
+    const failure = await this.#committer.commit(committer, [{ topic, partitions }])
+    if (failure) throw failure
   }
 
   async leave(): Promise<void> {
+    if (this.#left) return
     this.#left = true
-    await this.#consumer.disconnect().catch(() => {})
+    clearInterval(this.#watch)
+    const goodbyes = Promise.all([this.#consumer.disconnect(), this.#committer.close()])
+    await within(this.#limits.closeMs, `leave group ${this.#options.group}`, goodbyes).catch(() => {})
+    this.#client.cut()
   }
 }
 

@@ -37,12 +37,14 @@ export type ClusterBroker = {
     readonly groupId: string
     readonly groupGenerationId: number
     readonly memberId: string
-    readonly topics: readonly {
-      readonly topic: string
-      readonly partitions: readonly { readonly partition: number; readonly offset: string; readonly metadata: string }[]
-    }[]
+    readonly topics: OffsetCommitTopics
   }): Promise<unknown>
 }
+
+export type OffsetCommitTopics = readonly {
+  readonly topic: string
+  readonly partitions: readonly { readonly partition: number; readonly offset: string; readonly metadata: string }[]
+}[]
 
 export type FetchedPartition = { readonly partition: number; readonly lastStableOffset: string }
 

@@ -1,78 +1,113 @@
-import kafkajs, { type Kafka, type Producer, type RecordMetadata } from 'kafkajs'
+import kafkajs, { type Producer, type RecordMetadata } from 'kafkajs'
 import { classify, classifyWrite } from './classify.ts'
+import type { Client } from './client.ts'
+import type { KafkaLimits } from './limits.ts'
 import { KafkaFailure, type OutgoingRecord, type TxWriter } from './port.ts'
-
-const transactionTimeoutMs = 10_000
-
-/** The sequence of a partition wraps, loudly, after 2^31 records of one producer; it is renewed long before. */
-const maxRecords = 1_500_000_000
+import { within } from './within.ts'
 
 type State = 'open' | 'writing' | 'spent'
 
+type Batch = Parameters<TxWriter['commitBatch']>[0]
+
 /** One transactional producer behind the guards that kafkajs needs; see docs/kafka.md. */
 export class GuardedTxWriter implements TxWriter {
+  readonly #client: Client
   readonly #producer: Producer
   readonly #id: string
+  readonly #limits: KafkaLimits
   #state: State = 'open'
   #written = 0
 
-  private constructor(producer: Producer, id: string) {
-    this.#producer = producer
-    this.#id = id
+  private constructor(options: { client: Client; producer: Producer; id: string; limits: KafkaLimits }) {
+    this.#client = options.client
+    this.#producer = options.producer
+    this.#id = options.id
+    this.#limits = options.limits
   }
 
-  /** Connects and fences: kafkajs asks for its producer id lazily, so an empty transaction is opened and aborted. */
-  static async open({ kafka, transactionalId }: { kafka: Kafka; transactionalId: string }): Promise<GuardedTxWriter> {
-    const producer = kafka.producer({
+  /**
+   * Connects and fences: kafkajs asks for its producer id lazily, so an empty transaction is opened and aborted.
+   * @param client its own: it is cut with the writer
+   */
+  static async open({
+    client,
+    transactionalId,
+    limits,
+  }: {
+    readonly client: Client
+    readonly transactionalId: string
+    readonly limits: KafkaLimits
+  }): Promise<GuardedTxWriter> {
+    const doing = `open transactional writer ${transactionalId}`
+    const producer = client.kafka.producer({
       transactionalId,
       idempotent: true,
       maxInFlightRequests: 1,
-      transactionTimeout: transactionTimeoutMs,
+      transactionTimeout: limits.transactionMs,
       allowAutoTopicCreation: false,
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
     })
-    try {
+    const fence = async (): Promise<void> => {
       await producer.connect()
       const transaction = await producer.transaction()
       await transaction.abort()
-    } catch (error) {
-      await producer.disconnect().catch(() => {})
-      throw classify(error, `open transactional writer ${transactionalId}`)
     }
-    return new GuardedTxWriter(producer, transactionalId)
+    try {
+      await within(limits.openWriterMs, doing, fence())
+    } catch (error) {
+      client.cut()
+      throw classify(error, doing)
+    }
+    return new GuardedTxWriter({ client, producer, id: transactionalId, limits })
   }
 
-  async commitBatch({ records, groupOffset }: Parameters<TxWriter['commitBatch']>[0]): Promise<void> {
+  async commitBatch(batch: Batch): Promise<void> {
     // kafkajs loses and repeats records when two operations of a producer overlap and an answer is lost.
     if (this.#state !== 'open') throw new KafkaFailure('unknown', `transactional writer ${this.#id} is ${this.#state}`)
-    this.#written += records.length
-    if (this.#written > maxRecords)
+    const { commitMs, maxRecordsPerWriter } = this.#limits
+    this.#written += batch.records.length
+    if (this.#written > maxRecordsPerWriter) {
+      this.#spend()
       throw new KafkaFailure(
         'unknown',
         `transactional writer ${this.#id} has written ${this.#written} records; open another`,
       )
+    }
     this.#state = 'writing'
+    const doing = `transaction of ${batch.records.length} records by ${this.#id}`
     try {
-      const transaction = await this.#producer.transaction()
-      const acks = await transaction.sendBatch({ acks: -1, topicMessages: toTopicMessages(records) })
-      checkAcks(records, acks)
-      if (groupOffset) {
-        const { group, topic, partition, offset, metadata } = groupOffset
-        const entry = { partition, offset: `${offset}`, metadata }
-        await transaction.sendOffsets({ consumerGroupId: group, topics: [{ topic, partitions: [entry] }] })
-      }
-      await transaction.commit()
+      await within(commitMs, doing, this.#transact(batch))
     } catch (error) {
-      // Its state after an error can't be told: kafkajs neither bumps the epoch nor asks how the commit ended.
-      this.#state = 'spent'
-      throw classifyWrite(error, `transaction of ${records.length} records by ${this.#id}`)
+      // Its state after an error can't be told: kafkajs neither bumps the epoch nor asks how the commit ended. What it
+      // may still be retrying must not go out either.
+      this.#spend()
+      throw classifyWrite(error, doing)
     }
     this.#state = 'open'
   }
 
-  async close(): Promise<void> {
+  async #transact({ records, groupOffset }: Batch): Promise<void> {
+    const transaction = await this.#producer.transaction()
+    const timeout = this.#limits.requestMs
+    const acks = await transaction.sendBatch({ acks: -1, timeout, topicMessages: toTopicMessages(records) })
+    checkAcks(records, acks)
+    if (groupOffset) {
+      const { group, topic, partition, offset, metadata } = groupOffset
+      const entry = { partition, offset: `${offset}`, metadata }
+      await transaction.sendOffsets({ consumerGroupId: group, topics: [{ topic, partitions: [entry] }] })
+    }
+    await transaction.commit()
+  }
+
+  #spend(): void {
     this.#state = 'spent'
-    await this.#producer.disconnect().catch(() => {})
+    this.#client.cut()
+  }
+
+  async close(): Promise<void> {
+    const goodbye = this.#state === 'open' ? this.#producer.disconnect() : Promise.resolve()
+    await within(this.#limits.closeMs, `close transactional writer ${this.#id}`, goodbye).catch(() => {})
+    this.#spend()
   }
 }
 

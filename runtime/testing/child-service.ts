@@ -9,6 +9,7 @@ type Behaviour =
   | 'refuses'
   | 'fails'
   | 'has-a-bug'
+  | 'throws-beside'
   | 'never-drains'
   | 'holds-the-process'
   | 'reports-an-error'
@@ -19,6 +20,7 @@ const behaviours: readonly Behaviour[] = [
   'refuses',
   'fails',
   'has-a-bug',
+  'throws-beside',
   'never-drains',
   'holds-the-process',
   'reports-an-error',
@@ -43,6 +45,11 @@ await runService({
           throw new Stop({ code: 'disk-full', reason: 'failed', message: 'no space left' })
         case 'has-a-bug':
           throw new TypeError('x is not a function')
+        case 'throws-beside':
+          setTimeout(() => {
+            throw new TypeError('in a callback')
+          })
+          return untilAborted(signal)
         case 'never-drains':
           await untilAborted(signal)
           return new Promise(() => setInterval(() => {}, 1000))

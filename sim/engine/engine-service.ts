@@ -12,6 +12,7 @@ import { Pacer } from './pacer.ts'
 import { type Produced, Producer, type ProducerParts } from './producer.ts'
 import { Acks } from './protocol/acks.ts'
 import { CurveGate } from './protocol/curve-gate.ts'
+import { LiveLoss } from './protocol/live-loss.ts'
 import { LivePublisher } from './protocol/live-publisher.ts'
 import type { Kept } from './protocol/replay-answer.ts'
 import { ReplayServer, type ReplaySource } from './protocol/replay-server.ts'
@@ -22,6 +23,7 @@ import { type EngineSettings, SettingsError } from './settings.ts'
 export type Report =
   | { readonly kind: 'ready'; readonly session: SessionText; readonly live: string; readonly replay: string }
   | { readonly kind: 'progress'; readonly orders: number; readonly outputs: number; readonly of: number | null }
+  | { readonly kind: 'ack'; readonly session: SessionText; readonly seq: string }
   | { readonly kind: 'done'; readonly session: SessionText; readonly seq: string; readonly outputs: number }
   | { readonly kind: 'stopped'; readonly session: SessionText; readonly seq: string; readonly outputs: number }
 export type SessionText = { readonly epoch: string; readonly random: string }
@@ -110,6 +112,8 @@ export class EngineService {
     const replay = address === null ? null : await ReplayServer.open(context, { address, curve, wire }, source)
     const sessions = await Sessions.begin(settings.folder, { last: journal.last, chain: journal.lastChain })
     const acks = new Acks({ stream: settings.stream, sessions })
+    const { seed, liveLoss } = settings
+    if (liveLoss > 0) live.loseBy(new LiveLoss({ seed, epoch: sessions.current.epoch, percent: liveLoss }))
     const service = new EngineService(parts, { producer, journal, sessions, acks, live, replay, gate })
     return service
   }
@@ -207,6 +211,7 @@ export class EngineService {
   #onAck(ack: Extract<BridgeFrame, { kind: 'ACK' }>): void {
     const { acks, journal } = this.#opened
     const outcome = acks.take(ack, this.#sent.index)
+    if (this.#parts.settings.ackReports === 'on') this.#reportAck(ack)
     if (outcome.kind === 'acked') {
       this.#pacer.wake()
       const upTo = outcome.index - this.#parts.settings.ackMargin
@@ -218,6 +223,13 @@ export class EngineService {
     // The first of each kind is news, a flood of them is not.
     if (count === 1 || count % 10_000 === 0)
       this.#parts.log.warn({ ...outcome, count, stream: ack.stream, seq: `${ack.seq}` }, 'an ACK was ignored')
+  }
+
+  /** Also of what is acknowledged again: whoever follows the ACKs wants each of our stream. */
+  #reportAck({ stream, session, seq }: Extract<BridgeFrame, { kind: 'ACK' }>): void {
+    if (stream !== this.#parts.settings.stream) return
+    const { epoch, random } = session
+    this.#parts.report({ kind: 'ack', session: { epoch: `${epoch}`, random: `${random}` }, seq: `${seq}` })
   }
 
   #kept(): Kept {

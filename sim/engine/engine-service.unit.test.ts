@@ -322,3 +322,38 @@ describe('a machine that stalls', () => {
     expect(engine.reports.findLast(({ kind }) => kind === 'progress')).toMatchObject({ orders: 20 })
   })
 })
+
+describe('for whoever tries the pipeline', () => {
+  it('loses live frames when told to, and replays them', async () => {
+    const engine = await startEngine(tempFolder(), {
+      ENGINE_ORDERS: '3000',
+      ENGINE_LIVE_LOSS: '50',
+      ENGINE_RATE: '5000',
+    })
+    const client = subscriber(engine)
+    await isDone(engine)
+    await until(() => client.of('OUT').length > 0)
+    const { outputs } = await replayClient(engine).ask(null, 1n)
+    // PUB loses what came before the subscription, too: of what followed about half is missing.
+    const [first] = client.of('OUT')
+    const sent = outputs.length - Number(first?.at.seq ?? 0n) + 1
+    expect(client.of('OUT').length / sent).toBeLessThan(0.8)
+    expectChained(outputs)
+  })
+
+  it('tells each ACK of its stream, the repeated ones too', async () => {
+    const engine = await startEngine(tempFolder(), { ENGINE_ACK_REPORTS: 'on' })
+    await isDone(engine)
+    const client = replayClient(engine)
+    for (const [stream, seq] of [
+      ['main', 5n],
+      ['other', 6n],
+      ['main', 5n],
+    ] as const)
+      await client.send({ kind: 'ACK', stream, session: sessionOf(engine), seq })
+    await client.ask(null, 0n)
+    const { epoch, random } = sessionOf(engine)
+    const ack = { kind: 'ack', session: { epoch: `${epoch}`, random: `${random}` }, seq: '5' }
+    expect(engine.reports.filter(({ kind }) => kind === 'ack')).toEqual([ack, ack])
+  })
+})

@@ -30,6 +30,8 @@ export type EngineSettings = {
   readonly dialect: 'avro' | 'json'
   /** Whether the JSON dialect tells the chain. */
   readonly chain: 'sent' | 'unsent'
+  /** Share of live frames that are lost on purpose, in percent. */
+  readonly liveLoss: number
   readonly heartbeatMs: number
   readonly curve: { readonly secretKey: string; readonly clientKeys: readonly string[] } | null
   readonly ackMargin: bigint
@@ -38,6 +40,8 @@ export type EngineSettings = {
   /** Outputs a second; 0: as many as the machine makes. */
   readonly rate: number
   readonly sync: 'group' | 'none'
+  /** Whether each ACK that counts is told on stdout. */
+  readonly ackReports: 'off' | 'on'
   readonly segmentBytes: number
   readonly logLevel: string
 }
@@ -147,6 +151,7 @@ const variables = z.object({
   ENGINE_REPLAY_ADDRESS: addressOrNone('tcp://127.0.0.1:5556'),
   ENGINE_DIALECT: oneOf('avro', 'json'),
   ENGINE_CHAIN: oneOf('sent', 'unsent'),
+  ENGINE_LIVE_LOSS: integer({ min: 0, max: 90 }, 0),
   ENGINE_HEARTBEAT_MS: integer({ min: 10, max: 1_000 }, 500),
   ENGINE_CURVE_SECRET_KEY: curveKey.optional(),
   ENGINE_CURVE_CLIENT_KEYS: z.string().default('').transform(list).pipe(z.array(curveKey)),
@@ -155,6 +160,7 @@ const variables = z.object({
   ENGINE_MAX_UNACKED: integer({ min: 0, max: 1_000_000_000 }, 20_000),
   ENGINE_RATE: integer({ min: 0, max: 10_000_000 }, 0),
   ENGINE_SYNC: oneOf('group', 'none'),
+  ENGINE_ACK_REPORTS: oneOf('off', 'on'),
   ENGINE_SEGMENT_BYTES: integer({ min: 4_096, max: 256 * 1024 * 1024 }, 16 * 1024 * 1024),
   ENGINE_LOG_LEVEL: oneOf('info', 'debug', 'warn', 'error', 'silent'),
 })
@@ -229,6 +235,7 @@ const fromVariables = (given: Variables): EngineSettings => ({
   replayAddress: given.ENGINE_REPLAY_ADDRESS === 'none' ? null : given.ENGINE_REPLAY_ADDRESS,
   dialect: given.ENGINE_DIALECT,
   chain: given.ENGINE_CHAIN,
+  liveLoss: given.ENGINE_LIVE_LOSS,
   heartbeatMs: given.ENGINE_HEARTBEAT_MS,
   curve:
     given.ENGINE_CURVE_SECRET_KEY === undefined
@@ -238,6 +245,7 @@ const fromVariables = (given: Variables): EngineSettings => ({
   maxUnacked: given.ENGINE_MAX_UNACKED,
   rate: given.ENGINE_RATE,
   sync: given.ENGINE_SYNC,
+  ackReports: given.ENGINE_ACK_REPORTS,
   segmentBytes: given.ENGINE_SEGMENT_BYTES,
   logLevel: given.ENGINE_LOG_LEVEL,
 })

@@ -84,6 +84,13 @@ export class ServiceProcess {
     return this.#isRunning
   }
 
+  /** @throws PipelineError when it could not even be started */
+  get pid(): number {
+    const { pid } = this.#child
+    if (pid !== undefined) return pid
+    throw new PipelineError(`${this.name} has no process`, { exitCode: 1, logFile: this.logFile })
+  }
+
   get logFile(): string {
     return this.#command.logFile
   }

@@ -41,6 +41,8 @@ export const commonEnvironment = (options: {
   ...options.servers,
   STREAM: options.stream,
   PARTITIONS: `${options.partitions}`,
+  // Whoever starts them here reads their log, and waits for their end.
+  STOP_LINGER_MS: '0',
   ARCHIVE_DIR: options.archiveDir,
   WINDOW_MS: `${options.intervals.windowMs}`,
 })
@@ -56,6 +58,8 @@ export const ownEnvironment = (
         ENGINE_LIVE: `sub:${engine.live}`,
         ENGINE_REPLAY: engine.replay,
         TICK_MS: `${intervals.tickMs}`,
+        // As docs/services.md says: half the memory at no cost in speed.
+        NODE_OPTIONS: '--max-semi-space-size=2',
       }
     case 'repartition':
       return { BARRIER_INTERVAL_MS: `${intervals.barrierMs}` }

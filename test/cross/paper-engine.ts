@@ -8,7 +8,7 @@ import type { EngineFrame } from '../../schemas/frames.ts'
 import { avroWire, type Wire } from '../../sim/engine/protocol/wire.ts'
 
 export type OutFrame = Extract<EngineFrame, { kind: 'OUT' }>
-export const paperSession = { epoch: 3n, random: 11n }
+const paperSession = { epoch: 3n, random: 11n }
 
 /** These payloads as one session's outputs. */
 export const journalOf = (payloads: readonly Buffer[]): readonly OutFrame[] => {

@@ -2,8 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { LogRecord, ReferenceData } from '../../core/events.ts'
+import { amount, assetId, pos, symbolId, userId } from '../../core/ids.ts'
 import { serviceEnvironment, type Stack, up } from '../../local/stack.ts'
+import { openKafka } from '../../runtime/kafka/kafka.ts'
+import { namesOf } from '../../runtime/names.ts'
+import { encodeLogRecord } from '../../schemas/codec.ts'
 import { type EntryResult, runEntry } from '../../sim/pipeline/run-entry.ts'
 import {
   engineEntry,
@@ -177,6 +183,67 @@ describe('a stream that was made otherwise', () => {
     expect(result.exitCode).toBe(2)
   })
 })
+
+describe('reference data that is not the one the log began with', () => {
+  const reference: ReferenceData = {
+    assets: [
+      { asset: assetId(1), name: 'BTC', decimals: 8 },
+      { asset: assetId(2), name: 'USDT', decimals: 6 },
+    ],
+    symbols: [
+      {
+        ...{ symbol: symbolId(1), name: 'BTC-USDT', base: assetId(1), quote: assetId(2), lot: amount(10_000n) },
+        ...{ priceScale: 2, quantityScale: 4 },
+      },
+    ],
+    house: userId(1n),
+  }
+
+  test('stops repartition with exit 3 and what differs', async () => {
+    const own = newStream('foreign')
+    const made = await runEntry(settleEntry, { args: ['init'], env: environment({ STREAM: own }), withinMs })
+    expect([words(made), made.exitCode]).toEqual([expect.anything(), 0])
+    const assets = reference.assets.map(each => (each.name === 'BTC' ? { ...each, decimals: 6 } : each))
+    await writeLog(own, [reference, { ...reference, assets }])
+    const result = await runService('repartition', { STREAM: own })
+    expect(words(result)).toContain('output-refused')
+    expect(words(result)).toContain('decimals of asset 1 was 8 and would be 6; it never changes')
+    expect(result.exitCode).toBe(3)
+  })
+})
+
+/** A log of nothing but reference data, as a bridge would have written it. */
+const writeLog = async (own: string, references: readonly ReferenceData[]): Promise<void> => {
+  const { topics, transactionalIds } = namesOf(own)
+  const kafka = openKafka({
+    brokers: stack.kafka.brokers,
+    clientId: 'bad-input',
+    log: pino({ level: 'silent' }),
+    sessionTimeoutMs: 6000,
+    heartbeatIntervalMs: 500,
+  })
+  const firstPos = 1_700_000_000_000_000n
+  const records = references.map((reference, index): LogRecord => {
+    const at = { epoch: 1n, random: 2n, seq: BigInt(index) + 1n, chain: Buffer.alloc(32, index) }
+    const output = { time: firstPos, reference, orders: [], trades: [], changes: [] }
+    return { kind: 'Reference', pos: pos(firstPos + BigInt(index)), at, output }
+  })
+  try {
+    const writer = await kafka.openTxWriter({ transactionalId: transactionalIds.bridge })
+    await writer.commitBatch({
+      records: records.map(record => ({
+        topic: topics.log,
+        partition: 0,
+        key: null,
+        value: encodeLogRecord(record),
+        timestampMs: record.pos / 1000n,
+      })),
+    })
+    await writer.close()
+  } finally {
+    await kafka.close()
+  }
+}
 
 describe('a malformed flow file', () => {
   test('names the line and the reason, with the same exit code from engine and demo', async () => {

@@ -103,6 +103,7 @@ const start = (dir: string, instance: string, env: Readonly<Record<string, strin
     env: {
       PATH: process.env['PATH'],
       STREAM: stream,
+      STOP_LINGER_MS: '0',
       KAFKA_BROKERS: brokers,
       KAFKA_SESSION_TIMEOUT_MS: '6000',
       PARTITIONS: '2',

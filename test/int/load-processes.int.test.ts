@@ -62,7 +62,7 @@ type Life = { readonly child: ChildProcess; readonly output: () => string }
 const lives = new Set<Life>()
 
 const start = (file: string, env: Readonly<Record<string, string>>): Life => {
-  const child = spawn(process.execPath, [file], { env: { PATH: process.env['PATH'], ...env } })
+  const child = spawn(process.execPath, [file], { env: { PATH: process.env['PATH'], STOP_LINGER_MS: '0', ...env } })
   let text = ''
   for (const stdio of [child.stdout, child.stderr]) stdio?.on('data', (data: Buffer) => (text += data.toString()))
   const life = { child, output: () => text }

@@ -215,6 +215,7 @@ describe('the process', () => {
   const env = (over: Readonly<Record<string, string>> = {}): Record<string, string> => ({
     PATH: process.env['PATH'] ?? '',
     STREAM: stream,
+    STOP_LINGER_MS: '0',
     PARTITIONS: `${partitions}`,
     KAFKA_BROKERS: stack.kafka.brokers.join(','),
     CQL_CONTACT_POINTS: stack.cassandra.contactPoints.map(host => `${host}:${stack.cassandra.port}`).join(','),

@@ -18,6 +18,7 @@ const rooms = [
   'sim/pipeline',
   'sim/demo',
   'local',
+  'bench',
 ] as const
 type Room = (typeof rooms)[number]
 
@@ -36,6 +37,7 @@ const allowed: Readonly<Record<Room, readonly Room[]>> = {
   'sim/pipeline': [],
   'sim/demo': ['schemas', 'runtime', 'sim/pipeline', 'local'],
   local: [],
+  bench: rooms,
 }
 
 const repository = join(import.meta.dirname, '../..')

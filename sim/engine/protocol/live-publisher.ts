@@ -4,6 +4,7 @@ import type { EngineFrame } from '../../../schemas/frames.ts'
 import { attach } from './address.ts'
 import { type CurveKeys, curveOptions } from './curve-gate.ts'
 import { watchHandshakes } from './handshakes.ts'
+import type { LiveLoss } from './live-loss.ts'
 import type { Wire } from './wire.ts'
 
 export type LiveSettings = {
@@ -32,6 +33,7 @@ export class LivePublisher {
   #queue: Promise<void> = Promise.resolve()
   #isMuted = false
   #dropped = 0
+  #loss: LiveLoss | null = null
 
   private constructor(socket: Publisher | Push, settings: LiveSettings) {
     this.#socket = socket
@@ -85,6 +87,11 @@ export class LivePublisher {
     return this.#dropped
   }
 
+  /** From now on frames get lost on purpose. */
+  loseBy(loss: LiveLoss): void {
+    this.#loss = loss
+  }
+
   /** Sends frames after those given before. Returns when they are with the socket, or dropped. */
   publish(frames: readonly EngineFrame[]): Promise<void> {
     this.#queue = this.#queue.then(() => this.#sendAll(frames))
@@ -98,7 +105,7 @@ export class LivePublisher {
   }
 
   async #sendAll(frames: readonly EngineFrame[]): Promise<void> {
-    for (const frame of frames) await this.#send(this.#settings.wire.encode(frame))
+    for (const frame of frames) if (!this.#loss?.loses()) await this.#send(this.#settings.wire.encode(frame))
   }
 
   async #send(message: Buffer[]): Promise<void> {

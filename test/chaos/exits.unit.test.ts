@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest'
+import { judgeExit } from './exits.ts'
+import type { Exit } from './supervised.ts'
+
+const exit = (change: Partial<Exit>): Exit => ({
+  ...{ name: 'bridge-1', code: null, signal: null, asked: 'nobody', lastError: null, livedMs: 900, hasSpoken: true },
+  ...change,
+})
+const kafkaFailure = { level: 'fatal', msg: 'KafkaFailure: fetch', err: { type: 'KafkaFailure' } }
+
+it.each<readonly [string, Partial<Exit>, string]>([
+  ['our SIGKILL', { signal: 'SIGKILL', asked: 'kill' }, 'killed by us'],
+  ['our SIGTERM', { code: 0, asked: 'stop' }, '0, stopped as asked'],
+  [
+    'our SIGTERM during its start',
+    { signal: 'SIGTERM', asked: 'stop', hasSpoken: false },
+    'by SIGTERM while it started',
+  ],
+  ['an outage of Kafka', { code: 1, lastError: kafkaFailure }, '1, Kafka out of reach'],
+  [
+    'a stop while Kafka is down',
+    { code: 1, asked: 'stop', lastError: { level: 'error', msg: 'did not drain in time; what is not …' } },
+    '1, not drained in time',
+  ],
+])('%s is fine', (_, change, how) => {
+  expect(judgeExit(exit(change))).toEqual({ kind: 'fine', how })
+})
+
+it.each<readonly [string, Partial<Exit>]>([
+  ['a refusal', { code: 3, lastError: { level: 'fatal', code: 'broken-chain', msg: 'the chain is broken' } }],
+  ['a refusal though a stop was asked for', { code: 3, asked: 'stop' }],
+  ['wrong settings', { code: 2 }],
+  ['an end by itself', { code: 0 }],
+  ['an uncaught exception', { code: 1 }],
+  ['a bug', { code: 1, lastError: { level: 'fatal', msg: 'x', err: { type: 'TypeError' } } }],
+  ['a SIGKILL of somebody else', { signal: 'SIGKILL' }],
+  ['a SIGTERM that it did not listen to', { signal: 'SIGTERM', asked: 'stop' }],
+  ['a crash', { signal: 'SIGSEGV' }],
+])('%s is a violation', (_, change) => {
+  expect(judgeExit(exit(change)).kind).toBe('violation')
+})
+
+it('tells the last words', () => {
+  const lastError = { level: 'fatal', code: 'broken-chain', msg: 'the chain is broken' }
+  expect(judgeExit(exit({ code: 3, lastError }))).toMatchObject({
+    message: 'bridge-1 ended with 3, the contract broken or in doubt: broken-chain: the chain is broken',
+  })
+})

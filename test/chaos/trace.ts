@@ -1,0 +1,42 @@
+import { createWriteStream, type WriteStream } from 'node:fs'
+
+const told = 25
+
+/** What happened when, as a file for whoever looks for the cause of a violation, and its last lines for the report. */
+export class Trace {
+  readonly #file: WriteStream
+  readonly #startMs = performance.now()
+  readonly #violations: string[] = []
+  readonly #recent: string[] = []
+
+  constructor(path: string) {
+    this.#file = createWriteStream(path, { flags: 'a' })
+  }
+
+  /** Since the trace began. */
+  get nowMs(): number {
+    return performance.now() - this.#startMs
+  }
+
+  get violations(): readonly string[] {
+    return this.#violations
+  }
+
+  note(text: string): void {
+    const line = `${new Date().toISOString()} ${(this.nowMs / 1000).toFixed(3).padStart(8)} ${text}`
+    this.#file.write(`${line}\n`)
+    this.#recent.push(line)
+    if (this.#recent.length > told) this.#recent.shift()
+  }
+
+  /** A violation, with what went before it. */
+  violate(text: string): void {
+    const before = this.#recent.slice(-8)
+    this.note(`VIOLATION ${text}`)
+    this.#violations.push([text, ...before.map(line => `    ${line}`)].join('\n'))
+  }
+
+  close(): Promise<void> {
+    return new Promise(resolve => this.#file.end(() => resolve()))
+  }
+}
