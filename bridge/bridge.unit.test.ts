@@ -219,7 +219,7 @@ describe('a bridge refuses', () => {
     world.engine.publish(3)
     await eventually('it leads', () => bridge.health()['seq'] === 3n)
     const { at } = world.engine.journal[9] as { readonly at: LogRecord['at'] }
-    world.engine.send({ kind: 'TRIMMED', at })
+    world.engine.send({ kind: 'TRIMMED', at }, 'replay')
     await expect(done).rejects.toMatchObject({ code: 'trimmed', reason: 'refused' })
   })
 
@@ -228,7 +228,13 @@ describe('a bridge refuses', () => {
     world.engine.publish(3)
     await eventually('it leads', () => bridge.health()['seq'] === 3n)
     const { at } = world.engine.journal[2] as { readonly at: LogRecord['at'] }
-    world.engine.send({ kind: 'HBT', at: { ...at, chain: Buffer.alloc(32, 9) }, clockUs: 0n })
+    const other = { ...at, chain: Buffer.alloc(32, 9) }
+    // A live frame that says so may be a stranger's, and an answer that comes unasked is no answer.
+    world.engine.send({ kind: 'HBT', at: other, clockUs: 0n })
+    world.engine.send({ kind: 'END', at: other, over: false, next: null })
+    await world.clock.sleep(5000)
+    expect(bridge.health()).toMatchObject({ state: 'leading', behind: false })
+    world.engine.send({ kind: 'END', at: other, over: false, next: null }, 'replay')
     await expect(done).rejects.toMatchObject({ code: 'broken-chain' })
   })
 })

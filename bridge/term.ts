@@ -175,11 +175,13 @@ export class Term implements CommandDesk {
   #take(frames: readonly Buffer[], source: 'live' | 'replay'): void {
     const frame = this.#decoded(frames, source)
     if (!frame) return
+    if (source === 'live' && (frame.kind === 'END' || frame.kind === 'TRIMMED'))
+      return this.#drops.drop('malformed', frame.at, `dropped ${frame.kind}, an answer, on the live socket`)
     if (frame.kind === 'OUT' && source === 'live' && this.#writer.queue.full && this.#mustHear(source)) {
       this.#drops.drop('queue-full', frame.at, 'dropped an output that will be replayed: nothing can be written yet')
       return this.#sequencer.lost()
     }
-    const effects = this.#sequencer.take(frame, this.#ports.clock.monotonicMs())
+    const effects = this.#sequencer.take(frame, this.#ports.clock.monotonicMs(), source)
     if (frame.kind === 'HBT' && source === 'live' && !effects.some(({ kind }) => kind === 'drop'))
       this.#guard.heard(frame.clockUs)
     for (const effect of effects) this.#apply(effect)

@@ -93,9 +93,9 @@ export class MemoryEngine {
     if (at) this.send({ kind: 'HBT', at, clockUs: this.#clockUs() })
   }
 
-  /** Sends any frame to everybody who listens. */
-  send(frame: EngineFrame): void {
-    for (const link of this.#links) link.deliver('live', frame)
+  /** Sends any frame to everybody who listens, or as an answer. */
+  send(frame: EngineFrame, socket: 'live' | 'replay' = 'live'): void {
+    for (const link of this.#links) link.deliver(socket, frame)
   }
 }
 

@@ -91,12 +91,7 @@ const dropped = (bridge: WiredBridge): Promise<number> => bridge.metric('settle_
 /** Runs on, or stopped for a reason of the list; and in either case nothing is in the log but the journal's beginning. */
 const check = async (bridge: WiredBridge, engine: PaperEngine, seed: number): Promise<void> => {
   const outcome = bridge.outcome()
-  const found =
-    outcome === undefined
-      ? 'running'
-      : outcome instanceof Stop
-        ? outcome.code
-        : `not a Stop: ${outcome instanceof Error ? outcome.message : 'no error'}`
+  const found = outcome === undefined ? 'running' : outcome instanceof Stop ? outcome.code : 'an error without a code'
   console.log(
     `seed ${seed}: ${found}, ${bridge.payloads().length} of ${payloads.length}, dropped ${await dropped(bridge)}`,
   )
