@@ -20,6 +20,7 @@ describe('settings', () => {
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
       DRAIN_TIMEOUT_MS: 20_000,
+      STOP_LINGER_MS: 15_000,
     }
     expect(parseSettings(commonSettings, { STREAM: 'demo' })).toEqual(defaults)
     const empty = { STREAM: 'demo', LOG_LEVEL: '', HTTP_HOST: '', HTTP_PORT: '', DRAIN_TIMEOUT_MS: '' }

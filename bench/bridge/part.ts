@@ -13,11 +13,13 @@ import { cpuUs, ResidentMemory } from './process-stats.ts'
 import type { Burst, Paced, Run } from './runs.ts'
 
 const rounds = 5
-const span = { warmUpMs: 1000, measureMs: 5000 }
+const span = { warmUpMs: 1000, measureMs: 4000 }
 /** Enough for a first closed loop; those after it are given what the first rate asks for, and half as much again. */
 const firstCount = 150_000
 const margin = 1.5
 const perfToolSeconds = 5
+/** Below that many records its JVM has not warmed up. */
+const perfToolLeast = 150_000
 const paceSeconds = 4
 const paceWarmUpSeconds = 1
 /** Each run takes seconds; one that takes this long will not end. */
@@ -76,7 +78,7 @@ export const bridgePart: Part = {
     const bridgeBurst = enough(await feedBridge(first))
     const portFirst = await feedPort(first)
     const portBurst = enough(portFirst)
-    const perfToolCount = Math.ceil(portFirst.perSecond * perfToolSeconds)
+    const perfToolCount = Math.max(perfToolLeast, Math.ceil(portFirst.perSecond * perfToolSeconds))
     const memory = new ResidentMemory(bridge.pid)
     ending.defer(async () => void memory.stop())
 

@@ -43,6 +43,12 @@ describe('what the client itself reports', () => {
     [new kafkajs.KafkaJSRequestTimeoutError('too late'), 'retriable'],
     [new kafkajs.KafkaJSOffsetOutOfRange(new Error('x'), { topic: 't', partition: 0 }), 'out-of-range'],
     [Object.assign(new Error('wrong password'), { name: 'KafkaJSSASLAuthenticationError' }), 'fatal'],
+    [new kafkajs.KafkaJSConnectionError('x', { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }), 'fatal'],
+    [new kafkajs.KafkaJSConnectionError('x', { code: 'CERT_HAS_EXPIRED' }), 'fatal'],
+    [new kafkajs.KafkaJSConnectionError('x', { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }), 'fatal'],
+    [new kafkajs.KafkaJSConnectionError('x', { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }), 'fatal'],
+    [new kafkajs.KafkaJSConnectionError('x', { code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED' }), 'fatal'],
+    [new kafkajs.KafkaJSConnectionError('x', { code: 'ECONNREFUSED' }), 'retriable'],
     [new Error('anything else'), 'retriable'],
   ])('%s is %s', (error, kind) => {
     expect(classify(error, 'do it').kind).toBe(kind)

@@ -110,6 +110,17 @@ describe('a transactional writer', () => {
     expect(done.at(-1)).toBe('cut')
   })
 
+  it('gives up a broker that does not answer its fence, within the limit, and cuts it off', async () => {
+    const { client, done } = fakeClient(async () => [])
+    const deaf = { ...client.kafka.producer(), connect: () => new Promise<void>(() => {}) }
+    const opening = open(
+      { ...client, kafka: { producer: () => deaf } as unknown as Client['kafka'] },
+      { openWriterMs: 20 },
+    )
+    await expect(opening).rejects.toMatchObject({ kind: 'retriable', message: expect.stringContaining('20 ms') })
+    expect(done).toEqual(['cut'])
+  })
+
   it('is to be replaced before the sequence of a partition wraps', async () => {
     const { client, done } = fakeClient(async () => [ack(0)])
     const writer = await open(client, { maxRecordsPerWriter: 3 })

@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest'
 import { Context, Publisher, Push, Router } from 'zeromq'
+import type { EnginePosition } from '../../core/events.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { nextChain, zeroChain } from '../../schemas/chain.ts'
 import { DecodeError } from '../../schemas/codec.ts'
@@ -23,6 +24,8 @@ export class PaperEngine {
   readonly journal: readonly OutFrame[]
   readonly replay: string
   acked = 0n
+  /** How many of its outputs exist so far: no heartbeat and no answer goes beyond them. */
+  published: number
   /** What is sent in the place of each message of an answer. */
   onAnswer: (message: readonly Buffer[]) => readonly (readonly Buffer[])[] = message => [message]
   readonly #wire: Wire
@@ -33,6 +36,7 @@ export class PaperEngine {
 
   private constructor(journal: readonly OutFrame[], wire: Wire, live: Publisher | Push, router: Router) {
     this.journal = journal
+    this.published = journal.length
     this.#wire = wire
     this.#live = live
     this.#router = router
@@ -81,8 +85,11 @@ export class PaperEngine {
   }
 
   async heartbeat(): Promise<void> {
-    const at = this.journal.at(-1)?.at
-    if (at) await this.say(this.encode({ kind: 'HBT', at, clockUs: systemClock.nowUs() }))
+    await this.say(this.encode({ kind: 'HBT', at: this.#at, clockUs: systemClock.nowUs() }))
+  }
+
+  get #at(): EnginePosition {
+    return this.journal[this.published - 1]?.at ?? { ...paperSession, seq: 0n, chain: zeroChain }
   }
 
   async #serve(): Promise<void> {
@@ -97,11 +104,12 @@ export class PaperEngine {
   #answer(frames: readonly Buffer[]): readonly EngineFrame[] {
     try {
       const asked = this.#wire.decode(frames)
-      const last = this.journal.at(-1)?.at
       if (asked.kind === 'ACK' && asked.seq > this.acked) this.acked = asked.seq
-      if (asked.kind === 'ACK' || !last) return []
-      const wanted = this.journal.filter(({ at }) => at.seq >= asked.from && (asked.to === 0n || at.seq <= asked.to))
-      return [...wanted, { kind: 'END', at: last, over: false, next: null }]
+      if (asked.kind === 'ACK') return []
+      const wanted = this.journal
+        .slice(0, this.published)
+        .filter(({ at }) => at.seq >= asked.from && (asked.to === 0n || at.seq <= asked.to))
+      return [...wanted, { kind: 'END', at: this.#at, over: false, next: null }]
     } catch (error) {
       if (error instanceof DecodeError) return []
       throw error

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { up } from '../../local/stack.ts'
 import { openKafka } from '../../runtime/kafka/kafka.ts'
 import type { KafkaLimits } from '../../runtime/kafka/limits.ts'
-import type { Assignment, KafkaPort, OutgoingRecord, TxWriter } from '../../runtime/kafka/port.ts'
+import type { Assignment, KafkaPort, Membership, OutgoingRecord, TxWriter } from '../../runtime/kafka/port.ts'
 import { type Api, KafkaFrames } from '../faults/kafka-frames.ts'
 import { TcpProxy } from '../faults/tcp-proxy.ts'
 
@@ -32,13 +32,17 @@ let proxy: TcpProxy
 let direct: KafkaPort
 let names = 0
 
-const client = (through: readonly string[], own: Partial<KafkaLimits> = {}): KafkaPort => {
+const client = (
+  through: readonly string[],
+  own: Partial<KafkaLimits> = {},
+  sessionMs = sessionTimeoutMs,
+): KafkaPort => {
   const port = openKafka({
     brokers: through,
     clientId: `${stem}_${opened.length}`,
     log: pino({ level: 'silent' }),
-    sessionTimeoutMs,
-    heartbeatIntervalMs: 200,
+    sessionTimeoutMs: sessionMs,
+    heartbeatIntervalMs: sessionMs / 10,
     limits: own,
   })
   opened.push(port)
@@ -265,6 +269,14 @@ describe('a fence', () => {
     await writer.close()
   })
 
+  it('that meets a broker which takes connections and says nothing is given up in bounded time', async () => {
+    const kafka = behindProxy()
+    proxy.pause()
+    const { ms, result } = await timed(failureOf(kafka.openTxWriter({ transactionalId: `${stem}_silent` })))
+    expect(result).toMatchObject({ name: 'KafkaFailure', kind: 'retriable' })
+    expect(ms).toBeLessThan(limits.openWriterMs + slackMs)
+  })
+
   it('that meets a closed door is given up in bounded time, and works once it is open', async () => {
     const topic = await newTopic()
     const kafka = behindProxy()
@@ -369,12 +381,23 @@ describe('a member', () => {
       onFailure: (error: Error) => void failures.push(error),
     }
   }
+  const members: Membership[] = []
+  const join = async (kafka: KafkaPort, topic: string, watching: ReturnType<typeof watch>): Promise<Membership> => {
+    const member = await kafka.join({ group: topic, topic, ...watching })
+    members.push(member)
+    return member
+  }
+  // Also after a failure: a member left behind would meet the faults that are meant for the next.
+  afterEach(async () => {
+    proxy.resume()
+    await Promise.all(members.splice(0).map(member => member.leave()))
+  })
   const sizes = ({ seen }: ReturnType<typeof watch>): number[] => seen.map(({ partitions }) => partitions.length)
 
   it('keeps its place through connections that are cut and made again', async () => {
     const topic = await newTopic()
     const watching = watch()
-    const member = await behindProxy().join({ group: topic, topic, ...watching })
+    const member = await join(behindProxy(), topic, watching)
     expect(sizes(watching)).toEqual([1])
     for (let i = 0; i < 5; i++) {
       proxy.cutAll()
@@ -389,20 +412,22 @@ describe('a member', () => {
     const topic = await newTopic()
     await direct.admin.setOffsets({ group: topic, topic, offsets: new Map([[0, { offset: 1n, metadata: '' }]]) })
     const watching = watch()
-    const member = await behindProxy().join({ group: topic, topic, ...watching })
+    const member = await join(behindProxy(), topic, watching)
     const [owned] = watching.seen as [Assignment]
     await member.commit(owned, 0, { offset: 2n, metadata: 'n=2 pos=2' })
     proxy.pause()
     const other = watch()
-    const rival = await direct.join({ group: topic, topic, ...other })
+    const rival = await join(direct, topic, other)
     await expect.poll(() => other.seen.at(-1)?.partitions, soon).toEqual([0])
     await expect.poll(() => watching.seen.at(-1)?.partitions, soon).toEqual([])
     await rival.commit(other.seen.at(-1) as Assignment, 0, { offset: 5n, metadata: 'n=5 pos=5' })
     const late = await failureOf(member.commit(owned, 0, { offset: 3n, metadata: 'late' }))
     expect(late).toMatchObject({ name: 'KafkaFailure', kind: 'superseded' })
-    proxy.resume()
-    await expect.poll(() => member.owner(0), soon).toBe('another member')
     expect(await rival.owner(0)).toBe('this member')
+    proxy.resume()
+    // Back in the group it may be given the partition again, but both are told the same.
+    const owners = async () => [await member.owner(0), await rival.owner(0)].toSorted()
+    await expect.poll(owners, soon).toEqual(['another member', 'this member'])
     expect((await direct.committed({ group: topic, topic })).get(0)?.offset).toBe(5n)
     await rival.leave()
     await expect.poll(() => watching.seen.at(-1)?.partitions, soon).toEqual([0])
@@ -414,7 +439,7 @@ describe('a member', () => {
   it('whose commit can reach nobody is told so, and nothing is committed', async () => {
     const topic = await newTopic()
     const watching = watch()
-    const member = await behindProxy().join({ group: topic, topic, ...watching })
+    const member = await join(behindProxy(), topic, watching)
     const [owned] = watching.seen as [Assignment]
     void frames.next({ api: 'OffsetCommit', part: 'request', fault: ({ start }) => ({ kind: 'drop', at: start }) })
     const { ms, result } = await timed(failureOf(member.commit(owned, 0, { offset: 9n, metadata: '' })))
@@ -427,9 +452,44 @@ describe('a member', () => {
     expect((await direct.committed({ group: topic, topic })).get(0)).toBeUndefined()
   })
 
+  it('fetches nothing: its partitions are paused before kafkajs could load, reset or deliver anything', async () => {
+    const topic = await newTopic()
+    const writer = await direct.openTxWriter({ transactionalId: topic })
+    await writer.commitBatch({ records: batch(topic) })
+    await writer.close()
+    const watching = watch()
+    const count = (api: Api): number => frames.requests.get(api) ?? 0
+    const before = { fetches: count('Fetch'), heartbeats: count('Heartbeat') }
+    const member = await join(behindProxy(), topic, watching)
+    await expect.poll(() => count('Heartbeat'), soon).toBeGreaterThan(before.heartbeats + 2)
+    expect(count('Fetch')).toBe(before.fetches)
+    expect(watching.failures).toEqual([])
+    await member.leave()
+  })
+
+  it('that the group refuses is told so by join', async () => {
+    const topic = await newTopic()
+    const impatient = client(brokers, {}, 200)
+    const joining = impatient.join({ group: topic, topic, ...watch() })
+    expect(await failureOf(joining)).toMatchObject({ name: 'KafkaFailure' })
+  })
+
+  it('whose connection has gone deaf gets another one, and its place back', async () => {
+    const topic = await newTopic()
+    const watching = watch()
+    const member = await join(behindProxy(), topic, watching)
+    const startMs = performance.now()
+    void frames.next({ api: 'Heartbeat', part: 'answer', fault: ({ start }) => ({ kind: 'drop', at: start }) })
+    await expect.poll(() => sizes(watching), soon).toEqual([1, 0, 1])
+    // A session, a rebalance, and the time to join again; kafkajs alone asks thirty times more over the deaf connection.
+    expect(performance.now() - startMs).toBeLessThan(20_000)
+    expect(watching.failures).toEqual([])
+    await member.leave()
+  })
+
   it('leaves in bounded time though the broker is silent', async () => {
     const topic = await newTopic()
-    const member = await behindProxy().join({ group: topic, topic, ...watch() })
+    const member = await join(behindProxy(), topic, watch())
     proxy.pause()
     const { ms } = await timed(member.leave())
     expect(ms).toBeLessThan(limits.closeMs + slackMs)
