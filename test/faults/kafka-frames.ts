@@ -1,7 +1,7 @@
 import type { Chunk, ConnectionPlan, Fault, Plan } from './tcp-proxy.ts'
 
 /** The requests that a fault may be aimed at, by Kafka's api keys. */
-export const apiKeys = {
+const apiKeys = {
   Produce: 0,
   Fetch: 1,
   ListOffsets: 2,

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-export type Direction = 'to target' | 'to client'
+type Direction = 'to target' | 'to client'
 
 /** Some bytes on their way. `from` counts those of this direction of this connection before them. */
 export type Chunk = {
@@ -31,7 +31,7 @@ export type ConnectionPlan = (chunk: Chunk) => Fault | null
 /** Asked for each new connection; they are numbered 1, 2, 3 … */
 export type Plan = (connection: number) => ConnectionPlan
 
-export const noFaults: Plan = () => () => null
+const noFaults: Plan = () => () => null
 
 export type FaultCounts = { readonly [Kind in Fault['kind'] | 'cut']: number }
 
