@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-type Direction = 'to target' | 'to client'
+export type Direction = 'to target' | 'to client'
 
 /** Some bytes on their way. `from` counts those of this direction of this connection before them. */
 export type Chunk = {
