@@ -220,7 +220,7 @@ export class Term implements CommandDesk {
   #queue({ at, payload, record: kind }: Extract<Effect, { kind: 'take' }>): void {
     const record = this.#slab.take(logOutputBytes(payload))
     writeLogOutput(kind, { at, payload }, record)
-    this.#writer.queue.add({ kind: 'Output', at, record, bytes: record.length + limits.recordOverheadBytes })
+    this.#writer.queue.add({ kind: 'Output', record, bytes: record.length + limits.recordOverheadBytes })
   }
 
   /** Stops, unless an operator has accepted the loss: then the log says so in this very place, and goes on behind it. */
