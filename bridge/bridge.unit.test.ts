@@ -25,6 +25,11 @@ const endOf = async ({ done }: Pick<Running, 'done'>): Promise<unknown> => {
   return end
 }
 const out = (seq: number): OutFrame => world.engine.journal[seq - 1] as OutFrame
+/** The output after that one, its chain in order, but no Avro of ours. */
+const unreadable = ({ at }: OutFrame): OutFrame => {
+  const payload = Buffer.from('noise')
+  return { kind: 'OUT', at: { ...at, seq: at.seq + 1n, chain: nextChain(at.chain, payload) }, payload }
+}
 const noise = [Buffer.from('OUT'), Buffer.alloc(3), Buffer.from('noise')]
 /** Until the log holds the third output, and the clock is proven. */
 const atThree = async (bridge: Running['bridge']): Promise<void> => {
@@ -94,8 +99,8 @@ describe('a bridge', () => {
     await atThree(running.bridge)
     // All of these are taken while the first commit is under way, the stop too.
     world.engine.publish(20)
-    world.engine.send({ kind: 'HBT', at: { ...out(23).at, chain: Buffer.alloc(32, 9) }, clockUs: 0n })
-    expect(await endOf(running)).toMatchObject({ code: 'broken-chain' })
+    world.engine.send(unreadable(out(23)))
+    expect(await endOf(running)).toMatchObject({ code: 'undecodable-output' })
     expect(world.records.at(-1)?.at).toEqual(out(23).at)
   })
 
@@ -353,12 +358,10 @@ describe('a bridge refuses', () => {
   test('an output that nobody can read', async () => {
     const running = world.bridge()
     await atThree(running.bridge)
-    const { at } = out(3)
-    const payload = Buffer.from('noise')
-    world.engine.send({ kind: 'OUT', at: { ...at, seq: 4n, chain: nextChain(at.chain, payload) }, payload })
+    world.engine.send(unreadable(out(3)))
     const message = expect.stringContaining('seq 4') as string
     expect(await endOf(running)).toMatchObject({ code: 'undecodable-output', message })
-    expect(world.records.at(-1)?.at).toEqual(at)
+    expect(world.records.at(-1)?.at).toEqual(out(3).at)
   })
 
   test('a malformed message of an answer', async () => {
@@ -390,7 +393,7 @@ describe('a bridge refuses', () => {
     world.engine.publish(3)
     await eventually('it leads', () => bridge.health()['seq'] === 3n)
     const { at } = world.engine.journal[9] as { readonly at: LogRecord['at'] }
-    world.engine.send({ kind: 'TRIMMED', at })
+    world.engine.send({ kind: 'TRIMMED', at }, 'replay')
     await expect(done).rejects.toMatchObject({ code: 'trimmed', reason: 'refused' })
   })
 
@@ -399,7 +402,13 @@ describe('a bridge refuses', () => {
     world.engine.publish(3)
     await eventually('it leads', () => bridge.health()['seq'] === 3n)
     const { at } = world.engine.journal[2] as { readonly at: LogRecord['at'] }
-    world.engine.send({ kind: 'HBT', at: { ...at, chain: Buffer.alloc(32, 9) }, clockUs: 0n })
+    const other = { ...at, chain: Buffer.alloc(32, 9) }
+    // A live frame that says so may be a stranger's, and an answer that comes unasked is no answer.
+    world.engine.send({ kind: 'HBT', at: other, clockUs: 0n })
+    world.engine.send({ kind: 'END', at: other, over: false, next: null })
+    await world.clock.sleep(5000)
+    expect(bridge.health()).toMatchObject({ state: 'leading', behind: false })
+    world.engine.send({ kind: 'END', at: other, over: false, next: null }, 'replay')
     await expect(done).rejects.toMatchObject({ code: 'broken-chain' })
   })
 })

@@ -17,6 +17,7 @@ const levels: Readonly<Record<Dropped, 'debug' | 'warn' | 'error'>> = {
   'queue-full': 'warn',
   'lower-epoch': 'error',
   'foreign-session': 'error',
+  unproven: 'error',
   malformed: 'error',
 }
 

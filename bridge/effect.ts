@@ -13,6 +13,8 @@ export type DropReason =
   /** Of a later session, while this one may have more. */
   | 'not-yet'
   | 'buffer-full'
+  /** Live, and in contradiction to the log; the engine is asked whether it means it. */
+  | 'unproven'
 
 /** What the shell does with a frame. */
 export type Effect =

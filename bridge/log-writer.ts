@@ -2,7 +2,7 @@ import type { Command, EnginePosition, LogRecord } from '../core/events.ts'
 import { pos as asPos, type Pos } from '../core/ids.ts'
 import type { OutgoingRecord, TxWriter } from '../runtime/kafka/port.ts'
 import { refuse } from '../runtime/stop.ts'
-import { encodeLogRecord, stampLogOutput } from '../schemas/codec.ts'
+import { encodeLogRecord, positionOfLogOutput, stampLogOutput } from '../schemas/codec.ts'
 import { BoundedQueue } from './bounded-queue.ts'
 import type { BridgePorts, BridgeSettings } from './bridge.ts'
 import type { ClockGuard } from './clock-guard.ts'
@@ -18,8 +18,7 @@ export type Answer = WithoutPlace<Extract<LogRecord, { readonly command: Command
 export type Queued =
   | {
       readonly kind: 'Output'
-      readonly at: EnginePosition
-      /** All of the record but its pos. */
+      /** All of the record but its pos; it says itself where the log stands with it. */
       readonly record: Buffer
       readonly bytes: number
     }
@@ -125,17 +124,19 @@ export class LogWriter {
     const { clock } = this.#ports
     const startMs = clock.monotonicMs()
     const nowUs = clock.nowUs()
+    const last = batch.at(-1)
+    // Read before the stamp: that may move what stands behind it.
+    const at = last && positionOf(last)
     const records = batch.length > 0 ? batch.map(item => this.#record(item, nowUs)) : [this.#tick(nowUs)]
     const answered = batch.findLast(({ kind }) => kind === 'Answer') as Extract<Queued, { kind: 'Answer' }> | undefined
     await this.#writer.commitBatch({ records, ...(answered ? { groupOffset: this.#answered(answered) } : {}) })
     this.#meters.commitSeconds.observe((clock.monotonicMs() - startMs) / 1000)
     this.#meters.pos.set(Number(this.#pos))
-    const last = batch.at(-1)
-    if (!last) return
-    this.#durable = last.at
+    if (!at) return
+    this.#durable = at
     this.#meters.records.inc(batch.length)
-    this.#meters.seq.set(Number(last.at.seq))
-    this.#onDurable(last.at)
+    this.#meters.seq.set(Number(at.seq))
+    this.#onDurable(at)
   }
 
   #answered({ offset, answer }: Extract<Queued, { kind: 'Answer' }>) {
@@ -170,3 +171,6 @@ export class LogWriter {
     return { topic: this.#settings.names.topics.log, partition: 0, key: null, value, timestampMs: pos / 1000n }
   }
 }
+
+const positionOf = (item: Queued): EnginePosition =>
+  item.kind === 'Output' ? positionOfLogOutput(item.record) : item.at

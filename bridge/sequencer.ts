@@ -16,6 +16,10 @@ export type SequencerLimits = ReplayLimits & {
 
 export type ReplayRequest = { readonly session: Session | null; readonly from: bigint; readonly to: bigint }
 
+export type Source = 'live' | 'replay'
+/** Whether a contradiction stops the stream at once, or after the engine has said it again in an answer. */
+type Word = 'final' | 'to be confirmed'
+
 const noSession = 0n
 const sameSession = (a: Session, b: Session): boolean => a.epoch === b.epoch && a.random === b.random
 
@@ -30,6 +34,7 @@ export class Sequencer {
   /** The session before this one, whose late frames are no news. */
   #finished: Session | null = null
   readonly #buffer: ReorderBuffer
+  readonly #bufferCount: number
   /** The highest seq of this session that the engine is known to have sent. */
   #highest: bigint
   /** The engine has said once that this session has nothing beyond `at`, or live frames have led up to it. */
@@ -49,6 +54,7 @@ export class Sequencer {
     this.#at = at
     this.#highest = at.seq
     this.#buffer = new ReorderBuffer({ maxCount: limits.bufferCount, maxBytes: limits.bufferBytes })
+    this.#bufferCount = limits.bufferCount
     this.#replays = replays
     this.#inspect = inspect
     this.#pacer = new ReplayPacer(limits)
@@ -64,7 +70,7 @@ export class Sequencer {
 
   /** True when outputs are known, or not known not, to be missing. */
   get behind(): boolean {
-    return !this.#confirmed || this.#later || this.#highest > this.#at.seq
+    return !this.#confirmed || this.#later || this.#highest > this.#at.seq || this.#buffer.count > 0
   }
 
   /** Requests in a row that brought nothing. */
@@ -72,14 +78,19 @@ export class Sequencer {
     return this.#pacer.fruitless
   }
 
-  take(frame: DialectFrame, nowMs: number): readonly Effect[] {
+  /**
+   * What an answer says is the engine's word. A live message may be a stranger's, where the socket is bound: what can't
+   * be true of it is dropped and asked for, and only the answer stops the stream.
+   */
+  take(frame: DialectFrame, nowMs: number, source: Source): readonly Effect[] {
+    const word = source === 'live' && this.#replays ? 'to be confirmed' : 'final'
     switch (frame.kind) {
       case 'OUT':
-        return this.#out(frame, nowMs)
+        return this.#out(frame, nowMs, word)
       case 'HBT':
-        return this.#told(frame.at, 'goes on')
+        return this.#told(frame.at, 'goes on', word)
       case 'EOS':
-        return this.#told(frame.at, 'is over')
+        return this.#told(frame.at, 'is over', word)
       case 'END':
         return this.#end(frame)
       case 'TRIMMED':
@@ -120,7 +131,7 @@ export class Sequencer {
     this.#pacer.reset()
   }
 
-  #out(frame: Out, nowMs: number): readonly Effect[] {
+  #out(frame: Out, nowMs: number, word: Word): readonly Effect[] {
     const { at } = frame
     switch (this.#placeOf(at)) {
       case 'lower-epoch':
@@ -128,10 +139,10 @@ export class Sequencer {
       case 'foreign-session':
         return [{ kind: 'drop', reason: this.#placeOf(at) as DropReason, at }]
       case 'later':
-        return this.#firstOfSession(frame, nowMs)
+        return this.#firstOfSession(frame, nowMs, word)
       case 'this':
         if (at.seq <= this.#at.seq) return [{ kind: 'drop', reason: 'seen', at }]
-        return at.seq > this.#at.seq + 1n ? this.#keep(frame) : this.#next(frame, nowMs)
+        return at.seq > this.#at.seq + 1n ? this.#keep(frame) : this.#next(frame, nowMs, word)
     }
   }
 
@@ -145,11 +156,11 @@ export class Sequencer {
   }
 
   /** A new session's first output that extends our chain proves that we have all of the session before. */
-  #firstOfSession(frame: Out, nowMs: number): readonly Effect[] {
+  #firstOfSession(frame: Out, nowMs: number, word: Word): readonly Effect[] {
     const { at, payload } = frame
     const follows =
       at.seq === 1n && (at.chain ? nextChain(this.#at.chain, payload).equals(at.chain) : this.#mayBeginUnchained())
-    if (follows) return [...this.#begin(at), ...this.#next(frame, nowMs)]
+    if (follows) return [...this.#begin(at), ...this.#next(frame, nowMs, word)]
     this.#later = true
     if (!this.#replays) return [this.#gap(at, null)]
     return [{ kind: 'drop', reason: 'not-yet', at }]
@@ -175,15 +186,15 @@ export class Sequencer {
     this.#confirmed = true
   }
 
-  #next(first: Out, nowMs: number): readonly Effect[] {
+  #next(first: Out, nowMs: number, word: Word): readonly Effect[] {
     const effects: Effect[] = []
     for (let frame: Out | undefined = first; frame; frame = this.#buffer.take(this.#at.seq + 1n)) {
       const { at, payload } = frame
       const chain = nextChain(this.#at.chain, payload)
       if (at.chain && !chain.equals(at.chain)) {
-        effects.push(
-          halt('broken-chain', `${named(at)}: its chain does not follow from ${named(this.#at)}; ${disagree}`),
-        )
+        const why = `${named(at)}: its chain does not follow from ${named(this.#at)}; ${disagree}`
+        // What was kept came live.
+        effects.push(this.#broken(at, why, frame === first || !this.#replays ? word : 'to be confirmed'))
         return effects
       }
       const next = { epoch: at.epoch, random: at.random, seq: at.seq, chain }
@@ -203,23 +214,31 @@ export class Sequencer {
     return effects
   }
 
+  #broken(at: ToldPosition, why: string, word: Word): Effect {
+    if (word === 'final') return halt('broken-chain', why)
+    this.lost()
+    return { kind: 'drop', reason: 'unproven', at }
+  }
+
   #keep(frame: Out): readonly Effect[] {
     const { at } = frame
     if (at.seq > this.#highest) this.#highest = at.seq
     if (!this.#replays) return [this.#gap(at, null)]
-    const kept = this.#buffer.add(frame)
+    // Further ahead than there is room for everything before it: a replay brings it in its turn.
+    const isFar = at.seq > this.#at.seq + BigInt(this.#bufferCount)
+    const kept = isFar ? 'buffer-full' : this.#buffer.add(frame)
     return kept === 'kept' ? [] : [{ kind: 'drop', reason: kept, at }]
   }
 
   /** The engine tells how far it has come: the loss of the last message is seen too. */
-  #told(at: ToldPosition, session: 'goes on' | 'is over'): readonly Effect[] {
+  #told(at: ToldPosition, session: 'goes on' | 'is over', word: Word): readonly Effect[] {
     const place = this.#placeOf(at)
     if (place === 'later') return this.#toldLater(at)
     if (place !== 'this') return [{ kind: 'drop', reason: place, at }]
     if (at.seq > this.#highest) this.#highest = at.seq
     if (at.seq > this.#at.seq) return this.#replays ? [] : [this.#gap(at, this.#resumed(at))]
     if (at.seq === this.#at.seq && session === 'is over') this.#over = true
-    return this.#sameChain(at)
+    return this.#sameChain(at, word)
   }
 
   /** A session that begins with the chain at which ours stands leaves nothing out. */
@@ -231,9 +250,9 @@ export class Sequencer {
   }
 
   /** Two histories of one output: the engine lost its journal, or this is another engine. */
-  #sameChain(at: ToldPosition): readonly Effect[] {
+  #sameChain(at: ToldPosition, word: Word): readonly Effect[] {
     if (at.seq !== this.#at.seq || !at.chain || at.chain.equals(this.#at.chain)) return []
-    return [halt('broken-chain', `${named(at)}: the engine's chain differs from the log's; ${disagree}`)]
+    return [this.#broken(at, `${named(at)}: the engine's chain differs from the log's; ${disagree}`, word)]
   }
 
   #end({ at, over, next }: Extract<DialectFrame, { kind: 'END' }>): readonly Effect[] {
@@ -243,7 +262,8 @@ export class Sequencer {
     if (!sameSession(at, now)) return []
     if (at.seq <= now.seq) this.#pacer.reset()
     else this.#pacer.answered(now.seq)
-    if (at.seq > this.#highest) this.#highest = at.seq
+    // The engine's word: whatever a live frame claimed that it had sent.
+    this.#highest = at.seq > now.seq ? at.seq : now.seq
     if (at.seq > now.seq) return []
     // Where a session that goes on had come when the answer was written; live frames may have overtaken it.
     this.#confirmed = true
@@ -256,7 +276,7 @@ export class Sequencer {
           `the engine's journal of this session ends at seq ${at.seq}, but the log holds ${named(now)}: the engine lost outputs that it had sent; restore its journal`,
         ),
       ]
-    const broken = this.#sameChain(at)
+    const broken = this.#sameChain(at, 'final')
     if (broken.length > 0) return broken
     this.#over = over
     if (!over || !next) return []

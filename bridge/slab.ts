@@ -5,14 +5,18 @@ const slabBytes = 256 * 1024
  * collected at once: kept until the commit, its buffers, each with a finalizer, cost more than all other work.
  */
 export class Slab {
-  #free: Buffer = Buffer.alloc(0)
+  #slab: Buffer = Buffer.alloc(0)
+  #used = 0
 
   /** Memory of that size, with anything in it. It is collected when nothing of its slab is in use. */
   take(bytes: number): Buffer {
     if (bytes > slabBytes / 4) return Buffer.allocUnsafeSlow(bytes)
-    if (this.#free.length < bytes) this.#free = Buffer.allocUnsafeSlow(slabBytes)
-    const taken = this.#free.subarray(0, bytes)
-    this.#free = this.#free.subarray(bytes)
-    return taken
+    if (this.#used + bytes > this.#slab.length) {
+      this.#slab = Buffer.allocUnsafeSlow(slabBytes)
+      this.#used = 0
+    }
+    const from = this.#used
+    this.#used += bytes
+    return this.#slab.subarray(from, this.#used)
   }
 }

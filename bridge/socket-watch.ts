@@ -89,7 +89,10 @@ export class SocketWatch {
         meters.handshakeFailures.inc(socket)
         const { error } = event
         const reason = 'status' in error ? `ZAP status ${error.status}` : error.code
-        return this.#say('error', 'a handshake with the engine failed: compare the CURVE keys of both ends', { reason })
+        // libzmq tells a refused key and a connection that was cut meanwhile in the same words.
+        return this.#say('error', 'a handshake failed: it was cut off, or the CURVE keys of both ends do not fit', {
+          reason,
+        })
       }
       case 'disconnect': {
         const isEstablished = this.#failed === 0

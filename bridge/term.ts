@@ -175,11 +175,13 @@ export class Term implements CommandDesk {
   #take(frames: readonly Buffer[], source: 'live' | 'replay'): void {
     const frame = this.#decoded(frames, source)
     if (!frame) return
+    if (source === 'live' && (frame.kind === 'END' || frame.kind === 'TRIMMED'))
+      return this.#drops.drop('malformed', frame.at, `dropped ${frame.kind}, an answer, on the live socket`)
     if (frame.kind === 'OUT' && source === 'live' && this.#writer.queue.full && this.#mustHear(source)) {
       this.#drops.drop('queue-full', frame.at, 'dropped an output that will be replayed: nothing can be written yet')
       return this.#sequencer.lost()
     }
-    const effects = this.#sequencer.take(frame, this.#ports.clock.monotonicMs())
+    const effects = this.#sequencer.take(frame, this.#ports.clock.monotonicMs(), source)
     if (frame.kind === 'HBT' && source === 'live' && !effects.some(({ kind }) => kind === 'drop'))
       this.#guard.heard(frame.clockUs)
     for (const effect of effects) this.#apply(effect)
@@ -218,7 +220,7 @@ export class Term implements CommandDesk {
   #queue({ at, payload, record: kind }: Extract<Effect, { kind: 'take' }>): void {
     const record = this.#slab.take(logOutputBytes(payload))
     writeLogOutput(kind, { at, payload }, record)
-    this.#writer.queue.add({ kind: 'Output', at, record, bytes: record.length + limits.recordOverheadBytes })
+    this.#writer.queue.add({ kind: 'Output', record, bytes: record.length + limits.recordOverheadBytes })
   }
 
   /** Stops, unless an operator has accepted the loss: then the log says so in this very place, and goes on behind it. */

@@ -2,6 +2,7 @@ import { Gauge, type Registry } from 'prom-client'
 import type { z } from 'zod'
 import { type Clock, systemClock } from './clock.ts'
 import { startHttpDoor } from './http-door.ts'
+import { KafkaFailure } from './kafka/port.ts'
 import { type Log, openLog } from './log.ts'
 import { openMetrics } from './metrics.ts'
 import { commonSettings, type Environment, parseSettings } from './settings.ts'
@@ -104,7 +105,7 @@ const serve = async <Shape extends z.ZodRawShape>({
       await service.run(stopping.signal)
     } catch (error) {
       const exitCode = report(error, definition.name, log)
-      const code = error instanceof Stop ? error.code : 'unexpected'
+      const code = codeOf(error)
       stopped.set({ code }, 1)
       ended = { ok: false, state: 'ended', code, why: error instanceof Error ? error.message : String(error) }
       // A restart would end the same way: whoever scrapes or asks is shown why before the process goes.
@@ -125,9 +126,15 @@ const dieLoudly = (service: string, log: Log): void => {
   })
 }
 
+/** The stable word for what ended a service. */
+const codeOf = (error: unknown): string => {
+  if (error instanceof Stop) return error.code
+  return error instanceof KafkaFailure ? `kafka-${error.kind}` : 'unexpected'
+}
+
 const report = (error: unknown, service: string, log: Log | undefined): number => {
   const stop = error instanceof Stop ? error : undefined
-  const fields = { code: stop?.code ?? 'unexpected', ...stop?.context, err: error }
+  const fields = { code: codeOf(error), ...stop?.context, err: error }
   if (log) log.fatal(fields, stop?.message ?? String(error))
   else process.stderr.write(`${service}: ${stop?.message ?? String(error)}\n`)
   return exitCodes[stop?.reason ?? 'failed']

@@ -14,5 +14,8 @@ export const nextChain = (previous: Buffer, payload: Buffer): Buffer => {
     return createHash('sha256').update(previous).update(payload).digest()
   previous.copy(scratch)
   payload.copy(scratch, chainBytes)
-  return hash('sha256', scratch.subarray(0, end), 'buffer')
+  // As text and into Node's pool of small buffers: a buffer of its own for each hash costs the collector more than all of it.
+  const chain = Buffer.allocUnsafe(chainBytes)
+  chain.write(hash('sha256', scratch.subarray(0, end), 'binary'), 'latin1')
+  return chain
 }

@@ -152,6 +152,17 @@ export const writeLogOutput = (
   payload.copy(into, start + enginePositionBytes)
 }
 
+/** Where the log stands with a record that `writeLogOutput` wrote and that has no pos yet. */
+export const positionOfLogOutput = (record: Buffer): EnginePosition => {
+  const start = headerBytes + posBytes
+  return {
+    epoch: record.readBigUInt64BE(start),
+    random: record.readBigUInt64BE(start + 8),
+    seq: record.readBigUInt64BE(start + 16),
+    chain: Buffer.from(record.subarray(start + 24, start + enginePositionBytes)),
+  }
+}
+
 /** The record with its pos: the same bytes, or others for a pos that takes another length. */
 export const stampLogOutput = (record: Buffer, pos: Pos): Buffer => {
   if (pos < posRange.from || pos >= posRange.to)

@@ -16,6 +16,7 @@ import {
   encodeUserRecord,
   logOutputBytes,
   payloadOf,
+  positionOfLogOutput,
   recordKindOf,
   stampLogOutput,
   writeLogOutput,
@@ -90,6 +91,7 @@ describe('any record', () => {
           for (const pos of [-(2n ** 63n), 0n, 2n ** 63n - 1n, ...ends] as LogRecord['pos'][]) {
             const record = Buffer.alloc(logOutputBytes(payload), 0xff)
             writeLogOutput(kind, { at, payload }, record)
+            expect(positionOfLogOutput(record)).toEqual(at)
             const bytes = stampLogOutput(record, pos)
             expect(bytes).toEqual(encodeLogRecord({ kind, pos, at, output }))
             expect(payloadOf(bytes)).toEqual(payload)

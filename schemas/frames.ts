@@ -85,28 +85,36 @@ const enginePayload = (frame: EngineFrame): Buffer => {
   }
 }
 
+const refused = (what: string): DecodeError => new DecodeError(what)
 const expect = (ok: boolean, what: string): void => {
-  if (!ok) throw new DecodeError(what)
+  if (!ok) throw refused(what)
 }
+
+const out = kindFrame('OUT')
 
 /** @throws DecodeError when frames are missing, cut short, too long or of no known kind. */
 export const decodeEngineFrame = (frames: readonly Buffer[]): EngineFrame => {
   const [kind, head, payload] = three(frames)
-  const name = kind.toString('latin1')
-  expect(head.length === headerBytes, `${printable(name)} frame: header of ${head.length} bytes, not ${headerBytes}`)
+  // Nearly every frame is an output: nothing is made for it that it does not need.
+  const name = kind.equals(out) ? 'OUT' : kind.toString('latin1')
+  if (head.length !== headerBytes)
+    throw refused(`${printable(name)} frame: header of ${head.length} bytes, not ${headerBytes}`)
   const at: EnginePosition = {
     epoch: head.readBigUInt64BE(0),
     random: head.readBigUInt64BE(8),
     seq: head.readBigUInt64BE(16),
     chain: head.subarray(24),
   }
-  expect(at.epoch > 0n, `${printable(name)} frame: a session of epoch 0; epochs begin at 1`)
+  if (at.epoch === 0n) throw refused(`${printable(name)} frame: a session of epoch 0; epochs begin at 1`)
+  if (name !== 'OUT') return decodeOther(name, at, payload)
+  if (at.seq === 0n) throw refused('OUT frame: seq 0; outputs are numbered from 1')
+  return { kind: 'OUT', at, payload }
+}
+
+const decodeOther = (name: string, at: EnginePosition, payload: Buffer): EngineFrame => {
   const length = (bytes: number): void =>
     expect(payload.length === bytes, `${name} frame: payload of ${payload.length} bytes, not ${bytes}`)
   switch (name) {
-    case 'OUT':
-      expect(at.seq > 0n, 'OUT frame: seq 0; outputs are numbered from 1')
-      return { kind: 'OUT', at, payload }
     case 'HBT':
       length(8)
       return { kind: 'HBT', at, clockUs: payload.readBigInt64BE() }
@@ -125,7 +133,7 @@ export const decodeEngineFrame = (frames: readonly Buffer[]): EngineFrame => {
       length(0)
       return { kind: 'TRIMMED', at }
     default:
-      throw new DecodeError(`engine frame of unknown kind ${printable(name)}`)
+      throw refused(`engine frame of unknown kind ${printable(name)}`)
   }
 }
 

@@ -20,6 +20,8 @@ export const startBridge = async (options: {
       STREAM: options.stream,
       ENGINE_LIVE: `sub:${options.engine.live}`,
       ENGINE_REPLAY: options.engine.replay,
+      // As docs/services.md says to start it.
+      NODE_OPTIONS: '--max-semi-space-size=8',
     },
     logFile: join(options.dir, `${options.stream}.log`),
     isReady: ({ msg }) => msg === 'leading from the tail of the log',

@@ -93,14 +93,14 @@ export class MemoryEngine {
     if (at) this.send({ kind: 'HBT', at, clockUs: this.#clockUs() })
   }
 
-  /** Sends any frame to everybody who listens. */
-  send(frame: EngineFrame): void {
-    this.say('live', encodeEngineFrame(frame))
+  /** Sends any frame to everybody who listens, or as an answer. */
+  send(frame: EngineFrame, socket: 'live' | 'replay' = 'live'): void {
+    this.say(socket, encodeEngineFrame(frame))
   }
 
-  /** Sends any message at all to everybody who listens. */
-  say(source: 'live' | 'replay', message: readonly Buffer[]): void {
-    for (const link of this.#links) link.deliver(source, message)
+  /** Sends any message at all, as `send` does. */
+  say(socket: 'live' | 'replay', message: readonly Buffer[]): void {
+    for (const link of this.#links) link.deliver(socket, message)
   }
 }
 

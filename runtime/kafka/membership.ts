@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import kafkajs, { type Consumer } from 'kafkajs'
 import type { LazyAdmin } from './admin.ts'
 import { classify } from './classify.ts'
@@ -21,6 +22,8 @@ type Parts = {
   readonly admin: LazyAdmin
   readonly limits: KafkaLimits
 }
+
+const commitRetryMs = 100
 
 /** Longer than a session: a member that works to completion comes back to a rebalance late. */
 const rebalanceTimeoutOf = (sessionTimeoutMs: number): number => Math.max(sessionTimeoutMs * 2, 10_000)
@@ -119,9 +122,16 @@ export class PausedMembership implements Membership {
 
   #assign(partitions: readonly number[]): void {
     if (this.#left) return
+    this.#endAssignment()
     this.#committedAs = Promise.withResolvers()
     this.#current = { generation: ++this.#generation, partitions }
     this.#options.onAssignment(this.#current)
+  }
+
+  /** Commits that still wait to learn their generation need not wait any more. */
+  #endAssignment(): void {
+    this.#committedAs.promise.catch(() => {})
+    this.#committedAs.reject(new KafkaFailure('superseded', `group ${this.#options.group}: the assignment is over`))
   }
 
   /**
@@ -148,26 +158,52 @@ export class PausedMembership implements Membership {
     return memberId === this.#memberId && !this.#left ? 'this member' : 'another member'
   }
 
-  async commit(assignment: Assignment, partition: number, { offset, metadata }: CommittedOffset): Promise<void> {
-    const { topic, sessionTimeoutMs } = this.#options
-    const doing = `commit offset ${offset} of ${topic}-${partition}`
+  async commit(assignment: Assignment, partition: number, offset: CommittedOffset): Promise<void> {
+    const doing = `commit offset ${offset.offset} of ${this.#options.topic}-${partition}`
+    const over = new AbortController()
+    try {
+      await within(this.#limits.askMs, doing, this.#commit({ assignment, partition, offset, doing, over: over.signal }))
+    } finally {
+      over.abort()
+    }
+  }
+
+  /** Again and again while the coordinator cannot be reached, but never under another assignment than this one. */
+  async #commit({
+    assignment,
+    partition,
+    offset: { offset, metadata },
+    doing,
+    over,
+  }: {
+    readonly assignment: Assignment
+    readonly partition: number
+    readonly offset: CommittedOffset
+    readonly doing: string
+    readonly over: AbortSignal
+  }): Promise<void> {
     const check = (): void => {
       if (assignment !== this.#current || this.#left)
         throw new KafkaFailure('superseded', `${doing}: the assignment is over`)
     }
     check()
-    const committer = await within(sessionTimeoutMs, `${doing}: wait for a heartbeat`, this.#committedAs.promise)
-    // Another assignment may have come while we waited, and with it another generation.
-    check()
-    const partitions = [{ partition, offset: `${offset}`, metadata }]
-    const failure = await this.#committer.commit(committer, [{ topic, partitions }])
-    if (failure) throw failure
+    const committer = await this.#committedAs.promise
+    const topics = [{ topic: this.#options.topic, partitions: [{ partition, offset: `${offset}`, metadata }] }]
+    while (!over.aborted) {
+      // Another assignment may have come while we waited, and with it another generation and another owner.
+      check()
+      const failure = await this.#committer.commit(committer, topics)
+      if (!failure) return
+      if (failure.kind !== 'retriable') throw failure
+      await delay(commitRetryMs)
+    }
   }
 
   async leave(): Promise<void> {
     if (this.#left) return
     this.#left = true
     clearInterval(this.#watch)
+    this.#endAssignment()
     const goodbyes = Promise.all([this.#consumer.disconnect(), this.#committer.close()])
     await within(this.#limits.closeMs, `leave group ${this.#options.group}`, goodbyes).catch(() => {})
     this.#client.cut()

@@ -124,9 +124,8 @@ export class EngineService {
     this.#parts.report({ kind: 'ready', session: this.#session(), live, replay })
     const beat = setInterval(() => void this.#heartbeat().catch(this.#end.reject), this.#parts.settings.heartbeatMs)
     const { log } = this.#parts
-    const serving = Promise.all([this.#opened.replay?.serve(log) ?? null, this.#opened.live.watch(log)]).catch(
-      this.#end.reject,
-    )
+    void this.#opened.live.watch(log)
+    const serving = this.#opened.replay?.serve(log).catch(this.#end.reject)
     try {
       await Promise.race([this.#produce(), failureOf(this.#end.promise)])
       await this.#end.promise

@@ -59,7 +59,7 @@ export const ownEnvironment = (
         ENGINE_REPLAY: engine.replay,
         TICK_MS: `${intervals.tickMs}`,
         // As docs/services.md says: half the memory at no cost in speed.
-        NODE_OPTIONS: '--max-semi-space-size=2',
+        NODE_OPTIONS: '--max-semi-space-size=8',
       }
     case 'repartition':
       return { BARRIER_INTERVAL_MS: `${intervals.barrierMs}` }

@@ -121,7 +121,9 @@ export class AckAudit {
     } finally {
       await kafka.close()
     }
-    trace.violate(`not durable when it was acknowledged (${how}): ${named(ack)}; ${problem}`)
+    trace.violate(`not durable when it was acknowledged (${how}): ${named(ack)}; ${problem}`, {
+      shown: 'with the lines before',
+    })
   }
 }
 

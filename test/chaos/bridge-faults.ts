@@ -1,6 +1,7 @@
 import type { Random } from '../../sim/engine/flow/random.ts'
+import type { Direction } from '../faults/tcp-proxy.ts'
 import { type MenuItem, oneOf } from './plan.ts'
-import type { Direction, LegFault } from './leg.ts'
+import type { LegFault } from './leg.ts'
 
 /** Which of the bridges: the one that led last, or another. */
 export type BridgeTarget = 'leader' | 'standby'

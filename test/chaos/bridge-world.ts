@@ -238,7 +238,7 @@ export class BridgeWorld {
     const key = `${exit.name.replace(/-.*/, '')}: ${verdict.how}`
     this.exits.set(key, (this.exits.get(key) ?? 0) + 1)
     this.#options.trace.note(`${exit.name} ended ${verdict.how} after ${(exit.livedMs / 1000).toFixed(1)} s`)
-    if (verdict.kind === 'violation') this.#options.trace.violate(verdict.message)
+    if (verdict.kind === 'violation') this.#options.trace.violate(verdict.message, { shown: 'with the lines before' })
   }
 
   #readEngine(line: Line): void {

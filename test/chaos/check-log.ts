@@ -18,7 +18,7 @@ export type LogCounts = {
 }
 
 /** More than this many are counted, not told. */
-const toldViolations = 50
+const toldViolations = 20
 
 /**
  * Holds the log against the engine's journal, record by record: the same outputs in the same order, byte for byte,

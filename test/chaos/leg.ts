@@ -1,7 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Chunk, type Fault, TcpProxy } from '../faults/tcp-proxy.ts'
-
-export type Direction = Chunk['direction']
+import { type Chunk, type Direction, type Fault, TcpProxy } from '../faults/tcp-proxy.ts'
 
 /** Something that befalls the connection which carries the byte after so many more in that direction. */
 export type LegFault = {

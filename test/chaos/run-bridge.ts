@@ -65,7 +65,7 @@ const withinChaos = async (chaos: Chaos): Promise<Report> => {
     const check = await checkLog(chaos)
     await writeFile(join(dir, 'memory.csv'), csvOf(world.samples))
     const memory = judgeMemory(world.samples.bridge, { ...bounds.bridgeMemory, faultsEndMs: endMs })
-    for (const problem of memory.problems) trace.violate(`bridge: ${problem}`)
+    for (const problem of memory.problems) trace.violate(`bridge: ${problem}`, { shown: 'alone' })
     return {
       ...{ settings, dir, faults, memory, check, chaosMs, caughtUpMs },
       rates: {
@@ -126,7 +126,7 @@ const calmDown = async (chaos: Chaos, faults: FaultCount): Promise<number | null
   const calmMs = trace.nowMs
   const outputs = await Promise.race([chaos.world.endFlow(), delay(bounds.catchUpMs, null, { ref: false })])
   if (outputs !== null) return catchUp({ ...chaos, outputs, calmMs })
-  trace.violate(`the engine did not come up without a flow within ${bounds.catchUpMs / 1000} s`)
+  trace.violate(`the engine did not come up without a flow within ${bounds.catchUpMs / 1000} s`, { shown: 'alone' })
   return null
 }
 
@@ -186,6 +186,7 @@ const catchUp = async ({
   if (found) return trace.nowMs - calmMs
   trace.violate(
     `no progress: ${bounds.catchUpMs / 1000} s after the last fault the log did not hold output ${outputs}, session ${last.epoch}/${last.random} seq ${seq}; ${world.counts.terms} terms`,
+    { shown: 'alone' },
   )
   return null
 }
@@ -199,9 +200,14 @@ const checkLog = async ({ run: { trace, dir, say }, world, kafka, names }: Chaos
     last.set(sessionKey(record.at), record.at.seq)
   }
   await check.end()
-  for (const violation of check.violations) trace.violate(`log: ${violation}`)
+  for (const violation of check.violations) trace.violate(`log: ${violation}`, { shown: 'alone' })
+  const untold = check.violationCount - check.violations.length
+  if (untold > 0) trace.violate(`log: ${untold} more like these`, { shown: 'alone' })
   for (const [session, { seq }] of world.acks.highest)
     if (seq > (last.get(session) ?? -1n))
-      trace.violate(`session ${session} seq ${seq} was acknowledged, the log ends at ${last.get(session) ?? 'nothing'}`)
+      trace.violate(
+        `session ${session} seq ${seq} was acknowledged, the log ends at ${last.get(session) ?? 'nothing'}`,
+        { shown: 'alone' },
+      )
   return check
 }

@@ -29,9 +29,9 @@ export class Trace {
     if (this.#recent.length > told) this.#recent.shift()
   }
 
-  /** A violation, with what went before it. */
-  violate(text: string): void {
-    const before = this.#recent.slice(-8)
+  /** `shown`: what went before it, when the moment says something about the cause. */
+  violate(text: string, { shown }: { readonly shown: 'with the lines before' | 'alone' }): void {
+    const before = shown === 'alone' ? [] : this.#recent.slice(-8)
     this.note(`VIOLATION ${text}`)
     this.#violations.push([text, ...before.map(line => `    ${line}`)].join('\n'))
   }

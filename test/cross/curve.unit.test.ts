@@ -66,7 +66,7 @@ describe.each(['sub', 'pull'] as const)('CURVE, live over %s', pattern => {
       expect(bridge.logged.filter(line => line['socket'] === socket)).toContainEqual(
         expect.objectContaining({
           level: 'error',
-          msg: 'a handshake with the engine failed: compare the CURVE keys of both ends',
+          msg: 'a handshake failed: it was cut off, or the CURVE keys of both ends do not fit',
           address: expect.stringMatching(/^tcp:/) as string,
           reason: expect.stringMatching(/^ERR_ZMTP|^EPIPE|^ECONNRESET|^ZAP status 400/) as string,
         }),

@@ -91,11 +91,11 @@ const dropped = (bridge: WiredBridge): Promise<number> => bridge.metric('settle_
 /** Runs on, or stopped for a reason of the list; and in either case nothing is in the log but the journal's beginning. */
 const check = async (bridge: WiredBridge, engine: PaperEngine, seed: number): Promise<void> => {
   const outcome = bridge.outcome()
-  const found = outcome === undefined ? 'running' : outcome instanceof Stop ? outcome.code : String(outcome)
+  const found = outcome === undefined ? 'running' : outcome instanceof Stop ? outcome.code : 'an error without a code'
   console.log(
     `seed ${seed}: ${found}, ${bridge.payloads().length} of ${payloads.length}, dropped ${await dropped(bridge)}`,
   )
-  expect(found === 'running' || stops.has(found), `seed ${seed}: ended with ${String(outcome)}`).toBe(true)
+  expect(found === 'running' || stops.has(found), `seed ${seed}: ended with ${found}`).toBe(true)
   const log = bridge.payloads()
   const journal = engine.journal.slice(0, log.length).map(({ payload }) => payload)
   expect(Buffer.concat([...log]).equals(Buffer.concat(journal)), `seed ${seed}: the log is not the journal`).toBe(true)

@@ -26,8 +26,8 @@ const order: readonly Mutant[] = [
   {
     name: 'a gap is skipped',
     file: sequencer,
-    find: 'return at.seq > this.#at.seq + 1n ? this.#keep(frame) : this.#next(frame, nowMs)',
-    replace: 'return this.#next(frame, nowMs)',
+    find: 'return at.seq > this.#at.seq + 1n ? this.#keep(frame) : this.#next(',
+    replace: 'return this.#next(',
     caughtBy: bySequencer('an engine that keeps no chain is asked for what is missing, though no chain shows the hole'),
   },
   {
@@ -126,9 +126,10 @@ const order: readonly Mutant[] = [
   {
     name: 'a hole of an engine that can not replay is waited for',
     file: sequencer,
-    find: `    if (!this.#replays) return [this.#gap(at, null)]
-    const kept`,
-    replace: '    const kept',
+    find: `    if (at.seq > this.#highest) this.#highest = at.seq
+    if (!this.#replays) return [this.#gap(at, null)]
+`,
+    replace: '    if (at.seq > this.#highest) this.#highest = at.seq\n',
     caughtBy: bySequencer('stops on a hole, and says how to go on'),
   },
   {
@@ -178,6 +179,53 @@ const order: readonly Mutant[] = [
     find: ' || this.#bytes + payload.length > this.#maxBytes',
     replace: '',
     caughtBy: bySequencer('a sequencer within a session bounds the bytes of what it keeps'),
+  },
+]
+
+/** A live frame may be a stranger's: it neither stops the stream nor is believed against the log. */
+const strangers: readonly Mutant[] = [
+  {
+    name: 'a live frame may stop the stream',
+    file: sequencer,
+    find: "const word = source === 'live' && this.#replays ? 'to be confirmed' : 'final'",
+    replace: "const word: Word = source === 'live' ? 'final' : 'final'",
+    caughtBy: bySequencer('asks the engine again before it believes a live frame that contradicts the log'),
+  },
+  {
+    name: 'a live frame that was kept may stop the stream',
+    file: sequencer,
+    find: "frame === first || !this.#replays ? word : 'to be confirmed'",
+    replace: "frame === first || !this.#replays ? word : 'final'",
+    caughtBy: bySequencer('asks the engine again for what it kept and can not be true, too'),
+  },
+  {
+    name: 'a live frame that contradicts the log is forgotten',
+    file: sequencer,
+    find: `    this.lost()
+    return { kind: 'drop', reason: 'unproven', at }`,
+    replace: "    return { kind: 'drop', reason: 'unproven', at }",
+    caughtBy: bySequencer('asks the engine again before it believes a live frame that contradicts the log'),
+  },
+  {
+    name: 'what a live frame claims is waited for, whatever the engine says',
+    file: sequencer,
+    find: 'this.#highest = at.seq > now.seq ? at.seq : now.seq',
+    replace: 'if (at.seq > this.#highest) this.#highest = at.seq',
+    caughtBy: bySequencer('believes the engine over a live word of what it has sent'),
+  },
+  {
+    name: 'what is far ahead is kept',
+    file: sequencer,
+    find: "const kept = isFar ? 'buffer-full' : this.#buffer.add(frame)",
+    replace: 'const kept = this.#buffer.add(frame)',
+    caughtBy: bySequencer('believes the engine over a live word of what it has sent'),
+  },
+  {
+    name: 'an answer on the live socket is believed',
+    file: term,
+    find: "if (source === 'live' && (frame.kind === 'END' || frame.kind === 'TRIMMED'))",
+    replace: "if (source === 'live' && frame.kind === 'END' && frame.at.seq < 0n)",
+    caughtBy: byBridge('a bridge refuses a history that differs from the log'),
   },
 ]
 
@@ -243,8 +291,8 @@ const durability: readonly Mutant[] = [
     find: commit,
     replace: `const early = batch.at(-1)
     if (early) {
-      this.#durable = early.at
-      this.#onDurable(early.at)
+      this.#durable = positionOf(early)
+      this.#onDurable(this.#durable)
     }
     ${commit}`,
     caughtBy: byBridge('acknowledges nothing that is not committed'),
@@ -539,6 +587,7 @@ const edges: readonly Mutant[] = [
 /** The guards of the bridge, one by one. */
 export const bridgeMutants: readonly Mutant[] = [
   ...order,
+  ...strangers,
   ...replays,
   ...durability,
   ...leading,

@@ -1,10 +1,16 @@
 import type { Mutant } from './mutant.ts'
 
+const writes = 'test/int/kafka-writer-faults.int.test.ts'
+const reader = 'test/int/kafka-reader-faults.int.test.ts'
 const writer = 'runtime/kafka/tx-writer.ts'
 const membership = 'runtime/kafka/membership.ts'
 const unit = (file: string, test: string): Mutant['caughtBy'] => ({ project: 'unit', file, test })
 const writerTest = (test: string) => unit('runtime/kafka/tx-writer.unit.test.ts', `a transactional writer ${test}`)
-const int = (test: string): Mutant['caughtBy'] => ({ project: 'int', file: 'test/int/kafka-faults.int.test.ts', test })
+const int = (test: string): Mutant['caughtBy'] => ({
+  project: 'int',
+  file: test.startsWith('a member') || test.startsWith('reading') ? reader : writes,
+  test,
+})
 const contract = (test: string): Mutant['caughtBy'] => ({ project: 'int', file: 'test/int/kafka.int.test.ts', test })
 
 /** The guards of runtime/kafka, one by one. */
@@ -213,14 +219,6 @@ export const kafkaMutants: readonly Mutant[] = [
     find: 'this.#current.partitions.length > 0) this.#assign([])',
     replace: 'this.#current.partitions.length < 0) this.#assign([])',
     caughtBy: int('a member that hears nothing for a session is told that it owns nothing'),
-  },
-  {
-    name: 'a deaf connection is kept',
-    file: membership,
-    find: `    this.#heardMs = performance.now()
-    this.#client.reset()`,
-    replace: '    this.#heardMs = performance.now()',
-    caughtBy: int('a member whose connection has gone deaf gets another one, and its place back'),
   },
   {
     name: 'a commit is taken under whatever assignment there is',

@@ -89,7 +89,9 @@ export class ReplayServer {
 
   /** Serves until closed. Rejects when the journal can't be read. */
   async serve(log: Logger): Promise<void> {
-    await Promise.all([this.#receive(), this.#send(), watchHandshakes(this.#socket.events, { log, name: 'replay' })])
+    // Not waited for: libzmq may keep the end of its events to itself when a socket closes.
+    void watchHandshakes(this.#socket.events, { log, name: 'replay' })
+    await Promise.all([this.#receive(), this.#send()])
   }
 
   close(): void {
