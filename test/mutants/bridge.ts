@@ -11,6 +11,7 @@ const unit =
   (file: string) =>
   (test: string): Mutant['caughtBy'] => ({ project: 'unit', file, test })
 const bySequencer = unit('bridge/sequencer.unit.test.ts')
+const byBuffer = unit('bridge/reorder-buffer.unit.test.ts')
 const byBridge = unit('bridge/bridge.unit.test.ts')
 const byClock = unit('bridge/clock-guard.unit.test.ts')
 const byCommands = unit('bridge/operator-commands.unit.test.ts')
@@ -171,14 +172,21 @@ const order: readonly Mutant[] = [
     file: 'bridge/reorder-buffer.ts',
     find: 'this.#frames.size >= this.#maxCount || ',
     replace: '',
-    caughtBy: bySequencer('a sequencer within a session bounds what it keeps'),
+    caughtBy: byBuffer('what waits is bounded by count'),
   },
   {
     name: 'what waits for its turn has no bound by bytes',
     file: 'bridge/reorder-buffer.ts',
     find: ' || this.#bytes + payload.length > this.#maxBytes',
     replace: '',
-    caughtBy: bySequencer('a sequencer within a session bounds the bytes of what it keeps'),
+    caughtBy: byBuffer('what waits is bounded by bytes'),
+  },
+  {
+    name: 'what waits for its turn stays in the memory it came in',
+    file: 'bridge/reorder-buffer.ts',
+    find: 'payload: Buffer.from(payload)',
+    replace: 'payload',
+    caughtBy: byBuffer('what waits is a copy'),
   },
 ]
 
