@@ -207,6 +207,72 @@ describe('a bridge', () => {
   })
 })
 
+describe('the clock', () => {
+  const hourUs = 3_600_000_000n
+  /** Our own clock, off by what `off` says; the engine's and the broker's are right. */
+  const offBy = (off: { us: bigint }): Clock => ({
+    nowUs: () => world.clock.nowUs() + off.us,
+    monotonicMs: () => world.clock.monotonicMs(),
+    sleep: (ms, signal) => world.clock.sleep(ms, signal),
+  })
+
+  test('after an outage of an hour moves pos by an hour, once engine and broker have been asked', async () => {
+    const first = world.bridge()
+    world.engine.publish(20)
+    await eventually('half is there', () => (world.engine.acked.at(-1) ?? 0n) >= 20n)
+    await first.stop()
+    await world.clock.sleep(3_600_000)
+    const second = world.bridge()
+    await world.publishAll()
+    await second.stop()
+    check(world)
+    const positions = world.records.map(({ pos }) => pos)
+    const jumps = positions.slice(1).map((pos, i) => pos - (positions[i] ?? 0n))
+    expect(jumps.filter(jump => jump > 60_000_000n)).toHaveLength(1)
+    expect((positions.at(-1) ?? 0n) - (positions[0] ?? 0n)).toBeGreaterThan(hourUs)
+  })
+
+  test.each([
+    ['the first stamp of all', 0],
+    ['a later one', 20],
+  ])('that is an hour ahead stamps nothing, be it %s', async (_, before) => {
+    const off = { us: before === 0 ? hourUs : 0n }
+    const { done, bridge } = world.bridge({}, offBy(off))
+    world.engine.publish(before)
+    if (before > 0) await eventually('half is there', () => bridge.health()['seq'] === 20n)
+    const stamped = world.records.length
+    off.us = hourUs
+    const beating = world.publishAll().catch(() => {})
+    await expect(done).rejects.toMatchObject({ code: 'clock-in-doubt', reason: 'refused' })
+    expect(world.records.length).toBe(stamped)
+    expect(world.records.every(({ pos }) => pos <= world.clock.nowUs())).toBe(true)
+    // Whoever takes over, with a clock that is right, goes on.
+    const next = world.bridge()
+    await beating
+    await next.stop()
+    check(world)
+  })
+
+  test('without an engine that tells its own moves nothing, and what waits is written once it does', async () => {
+    const first = world.bridge()
+    world.engine.publish(20)
+    await eventually('half is there', () => (world.engine.acked.at(-1) ?? 0n) >= 20n)
+    await first.stop()
+    const before = world.records.length
+    await world.clock.sleep(3_600_000)
+    world.engine.isMute = true
+    const second = world.bridge({ tickMs: 1000 })
+    await world.clock.sleep(120_000)
+    // Not even a Tick.
+    expect(world.records.length).toBe(before)
+    expect(second.bridge.health()).toMatchObject({ state: 'leading' })
+    world.engine.isMute = false
+    await world.publishAll()
+    await second.stop()
+    check(world)
+  })
+})
+
 describe('a commit whose end is not known', () => {
   test.each([
     ['was not made', 'request-lost'],

@@ -49,6 +49,8 @@ export class MemoryEngine {
   readonly replays: boolean
   readonly trimmed: number
   published = 0
+  /** While true nobody hears its heartbeats. */
+  isMute = false
   readonly acked: bigint[] = []
   /** Called with each acknowledgement, when it arrives. */
   onAck: (seq: bigint) => void = () => {}
@@ -90,7 +92,7 @@ export class MemoryEngine {
   /** A heartbeat, with the engine's clock. */
   beat(): void {
     const at = this.journal[this.published - 1]?.at
-    if (at) this.send({ kind: 'HBT', at, clockUs: this.#clockUs() })
+    if (at && !this.isMute) this.send({ kind: 'HBT', at, clockUs: this.#clockUs() })
   }
 
   /** Sends any frame to everybody who listens, or as an answer. */

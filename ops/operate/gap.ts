@@ -1,10 +1,11 @@
 import type { Command, EnginePosition } from '../../core/events.ts'
+import type { Pos } from '../../core/ids.ts'
 import { refuse, Stop } from '../../runtime/stop.ts'
 import { tableText } from '../table-text.ts'
 import { type EnginePoint, pointText, positionText } from './arguments.ts'
 import { checkWaiting } from './check-waiting.ts'
-import { boundsOf } from './log-places.ts'
 import { recordsBack } from '../records-back.ts'
+import { zeroChain } from '../../schemas/chain.ts'
 import { decodeLogRecord } from '../../schemas/codec.ts'
 import type { OperatorPlaces, OperatorRequest, Plan } from './operator-command.ts'
 
@@ -44,28 +45,26 @@ const planGap = async (
   { after, to }: { readonly after: EnginePoint; readonly to: EnginePosition | null },
 ): Promise<Plan> => {
   const topic = names.topics.log
-  const { end } = await boundsOf(kafka, topic)
   const [tail] = await kafka.readTail({ topic, partition: 0, count: 1 })
-  if (!tail)
-    throw refuse(
-      'gap-empty-log',
-      `${topic} is empty (it ends at offset ${end}): nothing was taken from the engine, so nothing can be lost`,
-    )
-  const last = decodeLogRecord(tail.value)
-  if (pointText(last.at) !== pointText(after))
+  const last = tail ? decodeLogRecord(tail.value) : null
+  const at = last?.at ?? nowhere
+  const stands = last
+    ? `after ${pointText(at)} (its last record is a ${last.kind} at pos ${last.pos})`
+    : 'at its beginning, it is empty'
+  if (pointText(at) !== pointText(after))
     throw refuse(
       'gap-elsewhere',
-      `the log stands after ${pointText(last.at)} (its last record is a ${last.kind} at pos ${last.pos}), not after ` +
-        `${pointText(after)}: it has gone on, or --after is not of this stream; look why the bridge stopped, and give that place`,
-      { stands: pointText(last.at) },
+      `the log stands ${stands}, not after ${pointText(after)}: it has gone on, or --after is not of this stream; look why the ` +
+        `bridge stopped, and give that place`,
+      { stands: pointText(at) },
     )
-  if (to && positionText(to) === positionText(last.at))
+  if (to && positionText(to) === positionText(at))
     throw refuse('gap-of-nothing', `--to ${positionText(to)} is where the log stands: nothing would be given up`)
   const lost = lostText(after, to)
   const lastOutput = await lastOutputText(kafka, topic)
   const rows = [
-    ['the log stands after', positionText(last.at)],
-    ['its last record', `${last.kind} at pos ${last.pos}, ${new Date(Number(last.pos / 1000n)).toISOString()}`],
+    ['the log stands after', positionText(at)],
+    ['its last record', last ? `${last.kind} at pos ${last.pos}, ${timeOf(last.pos)}` : 'none: the log is empty'],
     ['its last output', lastOutput],
     ['lost for ever', lost],
     [
@@ -73,15 +72,20 @@ const planGap = async (
       to ? positionText(to) : 'what the engine names: the place before the first output that it keeps',
     ],
   ]
-  const record = { kind: 'Gap', command, after: last.at, to } as const
+  const record = { kind: 'Gap', command, after: at, to } as const
   const warning =
     'Users whose changes are lost stop at a hole in their versions: see settle status, and settle correct.'
   return {
     record,
     text: `${tableText(['gap in', topic], rows)}\n${warning}`,
-    facts: { standsAt: positionText(last.at), lastPos: last.pos, lostOutputs: lostCount(after, to), lost },
+    facts: { standsAt: positionText(at), lastPos: last?.pos ?? null, lostOutputs: lostCount(after, to), lost },
   }
 }
+
+/** Where an empty log stands: before the first session. */
+const nowhere: EnginePosition = { epoch: 0n, random: 0n, seq: 0n, chain: zeroChain }
+
+const timeOf = (pos: Pos): string => new Date(Number(pos / 1000n)).toISOString()
 
 const lastOutputText = async (kafka: OperatorPlaces['kafka'], topic: string): Promise<string> => {
   let seen = 0
@@ -104,6 +108,8 @@ const lostCount = (after: EnginePoint, to: EnginePosition | null): bigint | null
 const lostText = (after: EnginePoint, to: EnginePosition | null): string => {
   const first = after.seq + 1n
   const session = `session ${after.epoch}/${after.random}`
+  if (after.epoch === 0n)
+    return `everything up to ${to ? `seq ${to.seq} of session ${to.epoch}/${to.random}` : 'the first output that the engine keeps'}: the log is empty. An archive of this stream, if there is one, holds it`
   if (!to)
     return `seq ${first} of ${session} and what follows, up to where the engine can go on; how many only the engine knows`
   if (isSameSession(after, to) && to.seq === after.seq)

@@ -54,8 +54,11 @@ describe('is refused', () => {
     })
   })
 
-  test('on an empty log', async () => {
-    await expect(new OperatorWorld().run(gapRequest({ after }))).rejects.toMatchObject({ code: 'gap-empty-log' })
+  test('on an empty log that is said to stand somewhere', async () => {
+    await expect(new OperatorWorld().run(gapRequest({ after }))).rejects.toMatchObject({
+      code: 'gap-elsewhere',
+      message: expect.stringContaining('the log stands at its beginning, it is empty'),
+    })
   })
 
   test.each([

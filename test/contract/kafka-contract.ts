@@ -139,6 +139,21 @@ export const kafkaContract = (start: () => Promise<KafkaUnderContract>): void =>
       await expect.poll(() => readAll(topic), visible).toEqual(['one'])
     })
 
+    it('carries the largest output and the largest batch that the bridge is set to write, both ways', async () => {
+      const topic = newName()
+      const config = { 'max.message.bytes': `${8 * 1024 * 1024}` }
+      await kafka.admin.createTopics([{ topic, partitions: 1, replicationFactor: 1, config }])
+      await expect.poll(async () => (await kafka.bounds(topic)).size, visible).toBe(1)
+      const mebibytes = [4, 1.9]
+      const values = mebibytes.map((mib, i) => Buffer.alloc(mib * 1024 * 1024, i + 1))
+      const writer = await kafka.openTxWriter({ transactionalId: topic })
+      await writer.commitBatch({ records: values.map(value => ({ ...record(topic, ''), value })) })
+      await writer.close()
+      await expect.poll(async () => (await readRecords(topic)).length, visible).toBe(2)
+      const read = await readRecords(topic)
+      expect(read.map(({ value }, i) => value.equals(values[i] as Buffer))).toEqual([true, true])
+    })
+
     it('says that a record is too large, and leaves nothing behind', async () => {
       const topic = await newTopic(1)
       const writer = await kafka.openTxWriter({ transactionalId: topic })
