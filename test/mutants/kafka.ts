@@ -221,6 +221,14 @@ export const kafkaMutants: readonly Mutant[] = [
     caughtBy: int('a member that hears nothing for a session is told that it owns nothing'),
   },
   {
+    name: 'a deaf connection is kept',
+    file: membership,
+    find: `    this.#heardMs = performance.now()
+    this.#client.reset()`,
+    replace: '    this.#heardMs = performance.now()',
+    caughtBy: int('a member whose answer to a rebalance never comes gets another connection, and its place back'),
+  },
+  {
     name: 'a commit is taken under whatever assignment there is',
     file: membership,
     find: 'if (assignment !== this.#current || this.#left)',
