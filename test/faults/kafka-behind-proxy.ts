@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { afterAll, afterEach, beforeAll, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
 import { up } from '../../local/stack.ts'
 import { openKafka } from '../../runtime/kafka/kafka.ts'
 import type { KafkaLimits } from '../../runtime/kafka/limits.ts'
@@ -96,7 +96,8 @@ export class KafkaBehindProxy {
   async newTopic(partitions = 1): Promise<string> {
     const topic = `${this.stem}_${++this.#names}`
     await this.direct.admin.createTopics([{ topic, partitions, replicationFactor: 1, config: {} }])
-    await vi.waitUntil(async () => (await this.direct.bounds(topic)).size === partitions, soon)
+    // Until its leaders are known to all, asking may fail.
+    await vi.waitFor(async () => expect((await this.direct.bounds(topic)).size).toBe(partitions), soon)
     return topic
   }
 
