@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { ServiceProcess } from '../../sim/pipeline/service-process.ts'
-import { serviceEntries } from '../../sim/pipeline/services.ts'
+import { bridgeMemory, serviceEntries } from '../../sim/pipeline/services.ts'
 
 const readyWithinMs = 30_000
 
@@ -20,8 +20,7 @@ export const startBridge = async (options: {
       STREAM: options.stream,
       ENGINE_LIVE: `sub:${options.engine.live}`,
       ENGINE_REPLAY: options.engine.replay,
-      // As docs/services.md says to start it.
-      NODE_OPTIONS: '--max-semi-space-size=8',
+      ...bridgeMemory,
     },
     logFile: join(options.dir, `${options.stream}.log`),
     isReady: ({ msg }) => msg === 'leading from the tail of the log',

@@ -9,6 +9,7 @@ import { openKafka } from '../../runtime/kafka/kafka.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import { namesOf, type StreamNames } from '../../runtime/names.ts'
 import { toCommitted } from '../../runtime/reader/progress.ts'
+import { bridgeMemory } from '../../sim/pipeline/services.ts'
 import { type LegName, sessionTimeoutMs } from './bridge-faults.ts'
 import { BridgeWorld } from './bridge-world.ts'
 import { Broker } from './broker.ts'
@@ -151,8 +152,8 @@ const bridgeSettings = ({
   ENGINE_LIVE: `sub:tcp://${host}:${legs.live.port}`,
   ENGINE_REPLAY: `tcp://${host}:${legs.replay.port}`,
   TICK_MS: '1000',
-  // As docs/services.md says to start it, and what ends is started again at once.
-  NODE_OPTIONS: '--max-semi-space-size=8',
+  ...bridgeMemory,
+  // What ends is started again at once.
   STOP_LINGER_MS: '0',
 })
 
