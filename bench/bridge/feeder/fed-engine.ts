@@ -1,48 +1,48 @@
-import { Publisher, Router } from 'zeromq'
+import { Router } from 'zeromq'
 import { zeroChain } from '../../../schemas/chain.ts'
 import { type BridgeFrame, decodeBridgeFrame, encodeEngineFrame } from '../../../schemas/frames.ts'
-import { type MadeOutput, OutputMaker, session } from '../outputs.ts'
+import { OutputMaker, session } from '../outputs.ts'
+import { ZmtpPublisher, zmtpMessage } from './zmtp-publisher.ts'
 
 const heartbeatMs = 250
-/** Well above what is under way at any time: this engine drops nothing, so that nothing else is measured. */
-const highWaterMark = 50_000
-
 type Frames = readonly [Buffer, Buffer, Buffer]
+/** `end`: of its message among the bytes of all. */
+type Made = { readonly chain: Buffer; readonly frames: Frames; readonly end: number }
 
 /** An engine that does nothing but speak the protocol: it sends outputs made before, and answers from memory. */
 export class FedEngine {
-  readonly #live: Publisher
+  readonly #live: ZmtpPublisher
   readonly #replay: Router
   readonly #maker = new OutputMaker()
-  #made: { readonly output: MadeOutput; readonly frames: Frames }[] = []
+  #made: readonly Made[] = []
+  /** The messages of all that is made, one after the other. */
+  #bytes: Buffer = Buffer.alloc(0)
   /** Outputs before those now in memory. */
   #before = 0
   #sent = 0
   #sentChain: Buffer = zeroChain
   #acked = 0
   #replayed = 0
-  #sending: Promise<void> = Promise.resolve()
   #answering: Promise<void> = Promise.resolve()
   onAck: () => void = () => {}
 
-  private constructor(live: Publisher, replay: Router) {
+  private constructor(live: ZmtpPublisher, replay: Router) {
     this.#live = live
     this.#replay = replay
   }
 
   static async open(): Promise<FedEngine> {
-    const options = { sendHighWaterMark: highWaterMark, linger: 0 }
-    const [live, replay] = [new Publisher(options), new Router(options)]
-    await live.bind('tcp://127.0.0.1:*')
+    const live = await ZmtpPublisher.open()
+    const replay = new Router({ linger: 0 })
     await replay.bind('tcp://127.0.0.1:*')
     const engine = new FedEngine(live, replay)
-    setInterval(() => void engine.#heartbeat(), heartbeatMs)
+    setInterval(() => engine.#heartbeat(), heartbeatMs)
     void engine.#listen()
     return engine
   }
 
   get addresses(): { readonly live: string; readonly replay: string } {
-    return { live: this.#live.lastEndpoint ?? '', replay: this.#replay.lastEndpoint ?? '' }
+    return { live: this.#live.address, replay: this.#replay.lastEndpoint ?? '' }
   }
 
   /** Of the outputs made last. */
@@ -61,31 +61,31 @@ export class FedEngine {
       throw new Error(`outputs ${this.#acked + 1} to ${this.#sent} are not acknowledged yet`)
     const unsent = this.#made.slice(this.#sent - this.#before)
     this.#before = this.#sent
-    const more = this.#maker.make(Math.max(0, count - unsent.length)).map(output => {
-      const at = { ...session, seq: output.seq, chain: output.chain }
-      return { output, frames: encodeEngineFrame({ kind: 'OUT', at, payload: output.payload }) }
-    })
-    this.#made = [...unsent, ...more]
+    const frames = [
+      ...unsent.map(({ chain, frames }) => ({ chain, frames })),
+      ...this.#maker.make(Math.max(0, count - unsent.length)).map(({ seq, chain, payload }) => {
+        return { chain, frames: encodeEngineFrame({ kind: 'OUT', at: { ...session, seq, chain }, payload }) }
+      }),
+    ]
+    const messages = frames.map(each => zmtpMessage(each.frames))
+    this.#bytes = Buffer.concat(messages)
+    let end = 0
+    this.#made = frames.map((each, i) => ({ ...each, end: (end += messages[i]?.length ?? 0) }))
   }
 
-  /** Sends the `index`th of the outputs made last. */
-  async send(index: number): Promise<void> {
-    const made = this.#made[index]
-    if (!made) throw new RangeError(`there is no output ${index}; ${this.#made.length} are made`)
-    this.#sent = this.#before + index + 1
-    this.#sentChain = made.output.chain
-    await this.#publish(made.frames)
+  /** Sends the outputs made last from the `from`th on, up to but without the `to`th. */
+  send(from: number, to: number): void {
+    const last = this.#made[to - 1]
+    if (!last || from >= to)
+      throw new RangeError(`there are no outputs ${from} to ${to}; ${this.#made.length} are made`)
+    this.#sent = this.#before + to
+    this.#sentChain = last.chain
+    this.#live.write(this.#bytes.subarray(this.#made[from - 1]?.end ?? 0, last.end))
   }
 
-  /** A socket takes one send at a time, and heartbeats come between. */
-  #publish(frames: Frames): Promise<void> {
-    this.#sending = this.#sending.then(() => this.#live.send([...frames]))
-    return this.#sending
-  }
-
-  #heartbeat(): Promise<void> {
+  #heartbeat(): void {
     const clockUs = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000))
-    return this.#publish(encodeEngineFrame({ kind: 'HBT', at: this.#at, clockUs }))
+    this.#live.write(zmtpMessage(encodeEngineFrame({ kind: 'HBT', at: this.#at, clockUs })))
   }
 
   get #at() {

@@ -25,7 +25,8 @@ const burst = async ({ count, ...span }: Extract<Run, { kind: 'burst' }>): Promi
     const allowed = Math.min(count, engine.acked + windowCount, sent + sendsPerTurn)
     if (sent === allowed) await acked()
     else {
-      for (; sent < allowed; sent++) await engine.send(sent)
+      engine.send(sent, allowed)
+      sent = allowed
       await nextTurn()
     }
   }
@@ -42,8 +43,11 @@ const paced = async ({ count, warmUp, perSecond }: Extract<Run, { kind: 'paced' 
     schedule.done(engine.acked, performance.now())
     if (schedule.isOver) over.resolve()
   }
-  for (let sent = 0; sent < count; await pause(1))
-    for (const due = schedule.due(performance.now()); sent < due; sent++) await engine.send(sent)
+  for (let sent = 0; sent < count; await pause(1)) {
+    const due = schedule.due(performance.now())
+    if (due > sent) engine.send(sent, due)
+    sent = due
+  }
   await over.promise
   return { count, latencyMs: schedule.quantiles(warmUp) }
 }
