@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, vi } from 'vitest'
 import { up } from '../../local/stack.ts'
 import { openKafka } from '../../runtime/kafka/kafka.ts'
 import type { KafkaLimits } from '../../runtime/kafka/limits.ts'
@@ -97,7 +97,12 @@ export class KafkaBehindProxy {
     const topic = `${this.stem}_${++this.#names}`
     await this.direct.admin.createTopics([{ topic, partitions, replicationFactor: 1, config: {} }])
     // Until its leaders are known to all, asking may fail.
-    await vi.waitFor(async () => expect((await this.direct.bounds(topic)).size).toBe(partitions), soon)
+    const isThere = (): Promise<boolean> =>
+      this.direct.bounds(topic).then(
+        ({ size }) => size === partitions,
+        () => false,
+      )
+    await vi.waitUntil(isThere, soon)
     return topic
   }
 
