@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Assignment, KafkaPort, KafkaRecord, OutgoingRecord } from '../../runtime/kafka/port.ts'
+import { readTopic } from '../pipeline/read-topic.ts'
 
 export type KafkaUnderContract = {
   /** Another client of the same broker at each call. */
@@ -54,21 +55,7 @@ export const kafkaContract = (start: () => Promise<KafkaUnderContract>): void =>
   }
   const endOf = async (topic: string): Promise<bigint> => (await kafka.bounds(topic)).get(0)?.end ?? -1n
 
-  const readRecords = async (topic: string, partition = 0): Promise<KafkaRecord[]> => {
-    const fetcher = other.openFetcher()
-    const end = (await other.bounds(topic)).get(partition)?.end ?? 0n
-    const found: KafkaRecord[] = []
-    try {
-      for (let offset = 0n; offset < end; ) {
-        const { records, next } = await fetcher.read({ topic, partition, offset })
-        found.push(...records)
-        offset = next
-      }
-    } finally {
-      await fetcher.close()
-    }
-    return found
-  }
+  const readRecords = (topic: string, partition = 0): Promise<KafkaRecord[]> => readTopic(other, topic, partition)
   const readAll = async (topic: string, partition = 0): Promise<string[]> => texts(await readRecords(topic, partition))
 
   /** Leaves a transaction open with records in partition 0, as a bridge does that dies: partition 1 refuses its part. */

@@ -10,6 +10,7 @@ import { demoIntervals } from '../../sim/demo/intervals.ts'
 import type { Pipeline } from '../../sim/pipeline/pipeline.ts'
 import { runEntry } from '../../sim/pipeline/run-entry.ts'
 import { ownEnvironment, serviceEntries } from '../../sim/pipeline/services.ts'
+import { readTopic } from '../pipeline/read-topic.ts'
 import { newPipeline, newStream } from '../pipeline/run-to-the-end.ts'
 
 const outputs = 3000
@@ -32,18 +33,8 @@ beforeAll(async () => {
 })
 afterAll(() => kafka.close())
 
-const readLog = async (topic: string): Promise<LogRecord[]> => {
-  const fetcher = kafka.openFetcher()
-  const end = (await kafka.bounds(topic)).get(0)?.end ?? 0n
-  const found: LogRecord[] = []
-  for (let offset = 0n; offset < end; ) {
-    const { records, next } = await fetcher.read({ topic, partition: 0, offset })
-    found.push(...records.map(({ value }) => decodeLogRecord(value)))
-    offset = next
-  }
-  await fetcher.close()
-  return found
-}
+const readLog = async (topic: string): Promise<LogRecord[]> =>
+  (await readTopic(kafka, topic)).map(({ value }) => decodeLogRecord(value))
 const settle = (pipeline: Pipeline, args: readonly string[]) => pipeline.settle(args, { withinMs: settleMs })
 
 test('a log that was lost goes on from what the engine still has, once an operator says so', async () => {

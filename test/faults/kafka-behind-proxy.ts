@@ -97,12 +97,14 @@ export class KafkaBehindProxy {
     const topic = `${this.stem}_${++this.#names}`
     await this.direct.admin.createTopics([{ topic, partitions, replicationFactor: 1, config: {} }])
     // Until its leaders are known to all, asking may fail.
-    const isThere = (): Promise<boolean> =>
-      this.direct.bounds(topic).then(
-        ({ size }) => size === partitions,
-        () => false,
-      )
-    await vi.waitUntil(isThere, soon)
+    const isLed = async (): Promise<boolean> => {
+      try {
+        return (await this.direct.bounds(topic)).size === partitions
+      } catch {
+        return false
+      }
+    }
+    await vi.waitUntil(isLed, soon)
     return topic
   }
 

@@ -10,10 +10,11 @@ import { Repartition } from '../../processor/repartition/repartition.ts'
 import { Repartitioner, emptyState } from '../../processor/repartition/repartitioner.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { openKafka } from '../../runtime/kafka/kafka.ts'
-import type { KafkaPort, KafkaRecord } from '../../runtime/kafka/port.ts'
+import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import { namesOf, type StreamNames } from '../../runtime/names.ts'
 import type { Service } from '../../runtime/service.ts'
 import { decodeLogRecord, decodeUserRecord, encodeUserRecord, payloadOf } from '../../schemas/codec.ts'
+import { readTopic } from '../pipeline/read-topic.ts'
 
 const partitions = 3
 const stem = `front_${process.pid}_${Date.now().toString(36)}`
@@ -50,24 +51,16 @@ const newStream = async (): Promise<StreamNames> => {
   return names
 }
 
-const readAll = async (topic: string, partition: number): Promise<KafkaRecord[]> => {
-  const fetcher = kafka.openFetcher()
-  const end = (await kafka.bounds(topic)).get(partition)?.end ?? 0n
-  const found: KafkaRecord[] = []
-  for (let offset = 0n; offset < end; ) {
-    const { records, next } = await fetcher.read({ topic, partition, offset })
-    found.push(...records)
-    offset = next
-  }
-  await fetcher.close()
-  return found
-}
 const readLog = async ({ topics }: StreamNames): Promise<{ src: bigint; record: LogRecord; value: Buffer }[]> =>
-  (await readAll(topics.log, 0)).map(({ offset, value }) => ({ src: offset, record: decodeLogRecord(value), value }))
+  (await readTopic(kafka, topics.log)).map(({ offset, value }) => ({
+    src: offset,
+    record: decodeLogRecord(value),
+    value,
+  }))
 const readUsers = ({ topics }: StreamNames): Promise<UserRecord[][]> =>
   Promise.all(
     Array.from({ length: partitions }, async (_, partition) =>
-      (await readAll(topics.users, partition)).map(({ value }) => decodeUserRecord(value)),
+      (await readTopic(kafka, topics.users, partition)).map(({ value }) => decodeUserRecord(value)),
     ),
   )
 
