@@ -65,8 +65,13 @@ export class Leadership {
       // A term begins when the one before has drained: both would write by the same id and fence each other.
       running = running.then(() => this.#serve(own.signal, joined.promise)).catch(error => failed.reject(error))
     }
-    const membership = await kafka.join({ group, topic, onAssignment, onFailure: error => failed.reject(error) })
-    joined.resolve(membership)
+    const joining = kafka.join({ group, topic, onAssignment, onFailure: error => failed.reject(error), signal })
+    joining.then(joined.resolve, (error: unknown) => {
+      joined.reject(error)
+      // Asked to stop before it was known who leads: no failure.
+      if (!signal.aborted) failed.reject(error)
+    })
+    joined.promise.catch(() => {})
     const aborted = Promise.withResolvers<void>()
     signal.addEventListener('abort', () => aborted.resolve(), { once: true })
     if (signal.aborted) aborted.resolve()
@@ -77,7 +82,10 @@ export class Leadership {
       ;(term as AbortController | null)?.abort()
       await running
       this.#state = 'stopped'
-      await membership.leave()
+      await joining.then(
+        membership => membership.leave(),
+        () => {},
+      )
     }
   }
 

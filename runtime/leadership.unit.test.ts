@@ -89,6 +89,15 @@ describe('of several instances', () => {
   })
 })
 
+test('one whose group does not come to an assignment stops all the same', async () => {
+  broker = new MemoryBroker({ clock, rebalanceDelayMs: () => 1_000_000_000 })
+  broker.addTopic({ topic, partitions: 1 })
+  const one = taking(broker.client(), leads('one'))
+  await eventually('it waits for the others', () => broker.group(group).memberCount === 1)
+  await one.stop()
+  expect([told, one.leadership.state, broker.group(group).memberCount]).toEqual([[], 'stopped', 0])
+})
+
 describe('a term', () => {
   test('never begins before the one before has drained, however often the partition comes and goes', async () => {
     let tell: (partitions: readonly number[]) => void = () => {}

@@ -74,8 +74,15 @@ export class PausedMembership implements Membership {
   static async join(parts: Parts, options: JoinOptions & Timing): Promise<PausedMembership> {
     const doing = `join group ${options.group}`
     const membership = new PausedMembership(parts, options)
+    const givenUp = Promise.withResolvers<never>()
+    const giveUp = (): void => givenUp.reject(new KafkaFailure('superseded', `${doing}: given up, asked to stop`))
+    givenUp.promise.catch(() => {})
+    options.signal?.addEventListener('abort', giveUp, { once: true })
+    if (options.signal?.aborted) giveUp()
+    const running = membership.#run()
+    running.catch(() => {})
     try {
-      await within(parts.limits.joinMs, doing, membership.#run())
+      await within(parts.limits.joinMs, doing, Promise.race([running, givenUp.promise]))
     } catch (error) {
       await membership.leave()
       throw classify(error, doing)

@@ -83,6 +83,8 @@ export type JoinOptions = {
   readonly topic: string
   /** Called with each new assignment; the one before it is over. Empty while between assignments. */
   readonly onAssignment: (assignment: Assignment) => void
+  /** Gives up joining, and rejects: a group that waits for members that died may take longer than a stop may. */
+  readonly signal?: AbortSignal
   /** The membership itself failed and will not come back by itself. */
   readonly onFailure: (error: Error) => void
 }

@@ -96,11 +96,16 @@ export class Reader<R> {
       topic,
       onAssignment: assignment => this.#assign(assignment, joined.promise, fetcher),
       onFailure: error => this.#failed.reject(error),
+      signal,
     })
     const membership = await joining.catch(async (error: unknown) => {
+      this.#state = { kind: 'stopped' }
       await fetcher.close()
-      throw error
+      if (!signal.aborted) throw error
+      return null
     })
+    // Asked to stop before there was anything to read.
+    if (!membership) return
     joined.resolve(membership)
     const aborted = new Promise<void>(resolve => {
       if (signal.aborted) resolve()

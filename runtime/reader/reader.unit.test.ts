@@ -402,6 +402,16 @@ describe('a worker', () => {
   })
 })
 
+test('a reader whose group does not come to an assignment stops all the same', async () => {
+  broker = new MemoryBroker({ clock, rebalanceDelayMs: () => 1_000_000_000 })
+  topicOf(1)
+  fill(0, 1, 2, 3)
+  const { workers, stop } = reading()
+  await eventually('it waits for the others', () => broker.group(group).memberCount === 1)
+  await stop()
+  expect([workers, broker.group(group).memberCount]).toEqual([[], 0])
+})
+
 test('a reader that is stopped before it began reads nothing', async () => {
   topicOf(1)
   const stopped = new AbortController()

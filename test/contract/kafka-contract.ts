@@ -336,6 +336,16 @@ export const kafkaContract = (start: () => Promise<KafkaUnderContract>): void =>
       await memberA.leave()
     })
 
+    it('that is being joined is left when that is given up', async () => {
+      const topic = await newGroup()
+      const watching = watch()
+      const stopping = new AbortController()
+      const joining = kafka.join({ group: topic, topic, ...watching, signal: stopping.signal })
+      stopping.abort()
+      await expect(joining).rejects.toMatchObject({ kind: 'superseded' })
+      await expect.poll(() => kafka.admin.memberCount(topic), visible).toBe(0)
+    })
+
     it('gives one partition to one member; when that one leaves, to the other', async () => {
       const topic = await newTopic(1)
       const watches = [watch(), watch()] as const

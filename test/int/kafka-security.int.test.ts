@@ -103,8 +103,9 @@ it.each(['plain', 'scram-sha-256', 'scram-sha-512'])(
       KAFKA_SASL_PASSWORD: 'sesame',
     }
     const kafka = open(broker.saslTls, env)
-    for (const work of [kafka.bounds('any'), kafka.openTxWriter({ transactionalId: 'any' })]) {
-      const failure = await work.then(
+    // One after the other: a rejection that comes while another is awaited would be nobody's.
+    for (const ask of [() => kafka.bounds('any'), () => kafka.openTxWriter({ transactionalId: 'any' })]) {
+      const failure = await ask().then(
         () => null,
         error => error as Error,
       )

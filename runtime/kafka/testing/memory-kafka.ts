@@ -96,11 +96,11 @@ export class MemoryKafka implements KafkaPort {
         this.#memberships.add(membership)
         return membership.rejoin()
       })
+      await Promise.race([givenUp(options), membership.assigned])
     } catch (error) {
       await membership.leave()
       throw error
     }
-    await membership.assigned
     return membership
   }
 
@@ -131,3 +131,10 @@ export class MemoryKafka implements KafkaPort {
     return Promise.resolve()
   }
 }
+
+const givenUp = ({ group, signal }: JoinOptions): Promise<never> =>
+  new Promise((_, reject) => {
+    const giveUp = (): void => reject(new KafkaFailure('superseded', `join group ${group}: given up, asked to stop`))
+    signal?.addEventListener('abort', giveUp, { once: true })
+    if (signal?.aborted) giveUp()
+  })
