@@ -54,6 +54,7 @@ const environment = (changes: Readonly<Record<string, string>> = {}): Readonly<R
   ENGINE_LIVE: 'sub:tcp://127.0.0.1:1',
   ENGINE_REPLAY: 'tcp://127.0.0.1:1',
   STORE_SYNC_MS: '1000',
+  STOP_LINGER_MS: '0',
   ...changes,
 })
 const runService = (name: ServiceName, changes: Readonly<Record<string, string>>): Promise<EntryResult> =>
