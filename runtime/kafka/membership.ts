@@ -44,6 +44,10 @@ export class PausedMembership implements Membership {
   readonly #watch: NodeJS.Timeout
   #generation = 0
   #current: Assignment | null = null
+  /** What the group gave us when we joined last. */
+  #granted: readonly number[] = []
+  /** We gave it up ourselves, because the group may have given it to another. */
+  #isSilent = false
   #memberId: string | null = null
   /** The generation of the broker, which kafkajs tells with a heartbeat only. */
   #committedAs = Promise.withResolvers<Committer>()
@@ -112,12 +116,18 @@ export class PausedMembership implements Membership {
       consumer.pause([{ topic, partitions }])
       this.#heardMs = performance.now()
       this.#memberId = payload.memberId
+      this.#granted = partitions
+      this.#isSilent = false
       this.#assign(partitions)
       this.#first.resolve()
     })
     consumer.on(consumer.events.HEARTBEAT, ({ payload: { memberId, groupGenerationId } }) => {
       this.#heardMs = performance.now()
-      if (memberId === this.#memberId) this.#committedAs.resolve({ memberId, groupGenerationId })
+      if (memberId !== this.#memberId) return
+      // The group has waited longer than we have: it never gave away what we gave up, and will not tell us again.
+      if (this.#isSilent) this.#assign(this.#granted)
+      this.#isSilent = false
+      this.#committedAs.resolve({ memberId, groupGenerationId })
     })
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (payload.restart || this.#left) return
@@ -148,7 +158,10 @@ export class PausedMembership implements Membership {
   #checkHeard(): void {
     const { sessionTimeoutMs } = this.#options
     const silentMs = performance.now() - this.#heardMs
-    if (silentMs > sessionTimeoutMs && this.#current && this.#current.partitions.length > 0) this.#assign([])
+    if (silentMs > sessionTimeoutMs && this.#current && !this.#isSilent) {
+      this.#isSilent = true
+      this.#assign([])
+    }
     if (silentMs < sessionTimeoutMs + rebalanceTimeoutOf(sessionTimeoutMs)) return
     this.#heardMs = performance.now()
     this.#client.reset()

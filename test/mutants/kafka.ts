@@ -214,10 +214,20 @@ export const kafkaMutants: readonly Mutant[] = [
     caughtBy: int('a member that the group refuses is told so by join'),
   },
   {
+    name: 'a member that hears the group again stays without what it gave up',
+    file: membership,
+    find: '      if (this.#isSilent) this.#assign(this.#granted)\n',
+    replace: '',
+    caughtBy: unit(
+      'runtime/kafka/membership.unit.test.ts',
+      'a member whose heartbeats are answered again has what it gave up while they were not',
+    ),
+  },
+  {
     name: 'a member that hears nothing goes on',
     file: membership,
-    find: 'this.#current.partitions.length > 0) this.#assign([])',
-    replace: 'this.#current.partitions.length < 0) this.#assign([])',
+    find: '      this.#isSilent = true\n      this.#assign([])',
+    replace: '      this.#isSilent = true',
     caughtBy: int('a member that hears nothing for a session is told that it owns nothing'),
   },
   {
