@@ -13,9 +13,9 @@ export const judgeExit = (exit: Exit): ExitVerdict => {
     how,
     message: `${name} ended ${how}${said === '' ? ' without a word' : `: ${said}`}`,
   })
-  // Before a process has begun to listen for it, SIGTERM just ends it.
-  if (signal === 'SIGTERM' && asked === 'stop' && !exit.hasSpoken)
-    return { kind: 'fine', how: 'by SIGTERM while it started' }
+  // Before a process has begun to listen for it, and once it has stopped, SIGTERM just ends it.
+  if (signal === 'SIGTERM' && asked === 'stop' && exit.hears !== 'yes')
+    return { kind: 'fine', how: `by SIGTERM while it ${exit.hears === 'not yet' ? 'started' : 'ended'}` }
   if (signal !== null)
     return signal === 'SIGKILL' && asked !== 'nobody'
       ? { kind: 'fine', how: 'killed by us' }

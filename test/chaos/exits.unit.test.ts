@@ -3,7 +3,7 @@ import { judgeExit } from './exits.ts'
 import type { Exit } from './supervised.ts'
 
 const exit = (change: Partial<Exit>): Exit => ({
-  ...{ name: 'bridge-1', code: null, signal: null, asked: 'nobody', lastError: null, livedMs: 900, hasSpoken: true },
+  ...{ name: 'bridge-1', code: null, signal: null, asked: 'nobody', lastError: null, livedMs: 900, hears: 'yes' },
   ...change,
 })
 const kafkaFailure = { level: 'fatal', msg: 'KafkaFailure: fetch', err: { type: 'KafkaFailure' } }
@@ -13,8 +13,13 @@ it.each<readonly [string, Partial<Exit>, string]>([
   ['our SIGTERM', { code: 0, asked: 'stop' }, '0, stopped as asked'],
   [
     'our SIGTERM during its start',
-    { signal: 'SIGTERM', asked: 'stop', hasSpoken: false },
+    { signal: 'SIGTERM', asked: 'stop', hears: 'not yet' },
     'by SIGTERM while it started',
+  ],
+  [
+    'our second SIGTERM after its last word',
+    { signal: 'SIGTERM', asked: 'stop', hears: 'no longer' },
+    'by SIGTERM while it ended',
   ],
   ['an outage of Kafka', { code: 1, lastError: kafkaFailure }, '1, Kafka out of reach'],
   [

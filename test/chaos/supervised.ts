@@ -15,8 +15,8 @@ export type Exit = {
   /** Its last line of level error or fatal; null when it had none. */
   readonly lastError: Line | null
   readonly livedMs: number
-  /** Whether it had said anything: from then on it listens to signals. */
-  readonly hasSpoken: boolean
+  /** Whether it listened to signals: from its first word to its last. */
+  readonly hears: 'not yet' | 'yes' | 'no longer'
 }
 
 export type SupervisedOptions = {
@@ -42,7 +42,7 @@ type Life = {
   asked: Exit['asked']
   holds: number
   lastError: Line | null
-  hasSpoken: boolean
+  hears: Exit['hears']
 }
 
 /** A process that is started again whenever it ends, until it is retired; meanwhile it may be killed, stopped, frozen. */
@@ -145,21 +145,21 @@ export class Supervised {
       asked: 'nobody',
       holds: 0,
       lastError: null,
-      hasSpoken: false,
+      hears: 'not yet',
     }
     for (const stream of [child.stdout, child.stderr])
       createInterface({ input: stream }).on('line', text => {
         this.#log.write(`${text}\n`)
         const line = parsed(text)
         if (!line) return
-        life.hasSpoken = true
+        life.hears = line['msg'] === 'stopped' ? 'no longer' : 'yes'
         if (line['level'] === 'error' || line['level'] === 'fatal') life.lastError = line
         onLine(line)
       })
     child.once('error', error => this.#log.write(`${error.message}\n`))
     child.once('close', (code, signal) => {
-      const { asked, lastError, startedMs, hasSpoken } = life
-      onExit({ name, code, signal, asked, lastError, hasSpoken, livedMs: performance.now() - startedMs })
+      const { asked, lastError, startedMs, hears } = life
+      onExit({ name, code, signal, asked, lastError, hears, livedMs: performance.now() - startedMs })
       resolve()
     })
     if (child.pid !== undefined) onStart(child.pid)
