@@ -34,7 +34,13 @@ export class KafkaBehindProxy {
   /** Starts before the tests of the file, ends after them, and is without faults at the beginning of each. */
   constructor(name: string) {
     this.stem = `${name}_${process.pid}_${Date.now().toString(36)}`
-    beforeAll(() => this.#start())
+    beforeAll(async () => {
+      await this.#start()
+      // A broker that has just started elects the coordinator of a group when it is first asked; not every test waits.
+      const topic = await this.newTopic()
+      const offsets = new Map([[0, { offset: 0n, metadata: '' }]])
+      await this.direct.admin.setOffsets({ group: topic, topic, offsets })
+    })
     afterEach(async () => {
       this.frames.clear()
       this.proxy.resume()
