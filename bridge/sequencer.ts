@@ -1,7 +1,7 @@
 import type { EnginePosition, Session } from '../core/events.ts'
 import { nextChain, zeroChain } from '../schemas/chain.ts'
 import type { DialectFrame, ToldPosition } from './dialects/dialect.ts'
-import { acceptLoss, type DropReason, type Effect, type Halt, halt, named } from './effect.ts'
+import { acceptLoss, type Effect, type Halt, halt, named } from './effect.ts'
 import type { Inspect } from './inspect-output.ts'
 import { ReorderBuffer } from './reorder-buffer.ts'
 import { type ReplayLimits, ReplayPacer } from './replay-pacer.ts'
@@ -133,11 +133,12 @@ export class Sequencer {
 
   #out(frame: Out, nowMs: number, word: Word): readonly Effect[] {
     const { at } = frame
-    switch (this.#placeOf(at)) {
+    const place = this.#placeOf(at)
+    switch (place) {
       case 'lower-epoch':
       case 'finished-session':
       case 'foreign-session':
-        return [{ kind: 'drop', reason: this.#placeOf(at) as DropReason, at }]
+        return [{ kind: 'drop', reason: place, at }]
       case 'later':
         return this.#firstOfSession(frame, nowMs, word)
       case 'this':
