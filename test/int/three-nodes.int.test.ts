@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, types } from 'cassandra-driver'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { clean, freezeServer, type Stack, startServer, status, stopServer, up } from '../../local/stack.ts'
+import { clean, freezeServer, startServer, status, stopServer, up } from '../../local/stack.ts'
 
 const { localQuorum } = types.consistencies
 // A stack of its own: this test kills its nodes.
@@ -15,7 +15,7 @@ const env = {
   CASSANDRA_HEAP_MB: '320',
 }
 const nodes = ['cassandra-1', 'cassandra-2', 'cassandra-3']
-let stack: Stack<'cassandra'>
+let stack: Awaited<ReturnType<typeof up<'cassandra'>>>
 let client: Client
 
 beforeAll(async () => {
