@@ -60,6 +60,10 @@ const outcomeText = (answer: Answer): string => {
     }
     case 'Admit':
       return `done: the output at pos ${answer.refusedPos} is admitted; repartition takes it when it is started again`
+    case 'Redrive':
+      return `done: settle reads the log again for user ${answer.user} as soon as it comes to it; see settle status`
+    case 'Note':
+      return `done: noted in the log: ${answer.text}`
   }
 }
 
@@ -73,6 +77,8 @@ const commandJson = (record: CommandRecord): unknown => {
       }
     case 'Correct':
     case 'Admit':
+    case 'Redrive':
+    case 'Note':
       return record
   }
 }
