@@ -8,6 +8,7 @@ import { amount, assetId, pos, symbolId, userId } from '../../core/ids.ts'
 import { serviceEnvironment, type Stack, up } from '../../local/stack.ts'
 import { namesOf } from '../../runtime/names.ts'
 import { encodeLogRecord } from '../../schemas/codec.ts'
+import { inheritedEnvironment } from '../../sim/pipeline/inherited-environment.ts'
 import { type EntryResult, runEntry } from '../../sim/pipeline/run-entry.ts'
 import {
   engineEntry,
@@ -44,7 +45,7 @@ afterAll(() => {
 })
 
 const environment = (changes: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => ({
-  PATH: process.env['PATH'] ?? '',
+  ...inheritedEnvironment(),
   ...serviceEnvironment(stack),
   STREAM: stream,
   PARTITIONS: `${partitions}`,
@@ -60,7 +61,7 @@ const runService = (name: ServiceName, changes: Readonly<Record<string, string>>
   runEntry(serviceEntries[name], { env: environment(changes), withinMs })
 const runEngine = (settings: Readonly<Record<string, string>>): Promise<EntryResult> =>
   runEntry(engineEntry, {
-    env: { PATH: process.env['PATH'] ?? '', ENGINE_DATA_DIR: join(folder, 'engine'), ...settings },
+    env: { ...inheritedEnvironment(), ENGINE_DATA_DIR: join(folder, 'engine'), ...settings },
     withinMs,
   })
 const words = ({ stdout, stderr }: EntryResult): string => `${stdout}${stderr}`
@@ -82,7 +83,7 @@ describe.concurrent('unreadable settings are told all together', () => {
   })
 
   test('by the demo', async () => {
-    const env = { PATH: process.env['PATH'] ?? '', ORDERS: 'all', FLOW: join(folder, 'nowhere.csv') }
+    const env = { ...inheritedEnvironment(), ORDERS: 'all', FLOW: join(folder, 'nowhere.csv') }
     const result = await runEntry(demoEntry, { env, withinMs })
     expect(result.exitCode).toBe(2)
     expect(words(result)).toContain('ORDERS=all: must be a whole number')
@@ -93,6 +94,7 @@ describe.concurrent('unreadable settings are told all together', () => {
 // Each mostly waits.
 describe.concurrent('servers that are not there', () => {
   const nobody = '127.0.0.1:1'
+  const soon = { CQL_OPEN_TIMEOUT_MS: '2000' }
   test.each<[ServiceName, Readonly<Record<string, string>>]>([
     ['bridge', { KAFKA_BROKERS: nobody }],
     ['repartition', { KAFKA_BROKERS: nobody }],
@@ -102,14 +104,15 @@ describe.concurrent('servers that are not there', () => {
     ['load', { STARROCKS_MYSQL: nobody }],
     ['archive', { KAFKA_BROKERS: nobody }],
   ])('%s without %j', async (name, changes) => {
-    const result = await runService(name, changes)
+    const result = await runService(name, { ...soon, ...changes })
     expect(words(result)).toContain(nobody)
     expect(words(result)).not.toContain('was ended by SIGKILL')
     expect(result.exitCode).toBe(1)
   })
 
   test.each(['KAFKA_BROKERS', 'CQL_CONTACT_POINTS', 'STARROCKS_MYSQL'])('settle init without %s', async name => {
-    const result = await runEntry(settleEntry, { args: ['init'], env: environment({ [name]: nobody }), withinMs })
+    const env = environment({ ...soon, [name]: nobody })
+    const result = await runEntry(settleEntry, { args: ['init'], env, withinMs })
     expect(words(result)).toContain(nobody)
     expect(result.exitCode).toBe(1)
   })
@@ -174,7 +177,7 @@ describe('a stream that was made otherwise', () => {
     const addresses = { ENGINE_LIVE_ADDRESS: 'tcp://127.0.0.1:*', ENGINE_REPLAY_ADDRESS: 'tcp://127.0.0.1:*' }
     const dir = { ENGINE_DATA_DIR: join(folder, 'engine-symbols') }
     const begun = runEntry(engineEntry, {
-      env: { PATH: process.env['PATH'] ?? '', ...addresses, ...dir, ENGINE_ORDERS: '10', ENGINE_MAX_UNACKED: '0' },
+      env: { ...inheritedEnvironment(), ...addresses, ...dir, ENGINE_ORDERS: '10', ENGINE_MAX_UNACKED: '0' },
       withinMs: 5000,
     })
     await begun
@@ -247,7 +250,7 @@ describe('a malformed flow file', () => {
     expect(words(engine)).toMatch(/broken\.csv.*2.*ten/s)
     expect(engine.exitCode).toBe(2)
     const demo = await runEntry(demoEntry, {
-      env: { PATH: process.env['PATH'] ?? '', SETTLE_DATA: stack.dataDir, FLOW: file },
+      env: { ...inheritedEnvironment(), SETTLE_DATA: stack.dataDir, FLOW: file },
       withinMs,
     })
     expect(words(demo)).toMatch(/broken\.csv.*2.*ten/s)
