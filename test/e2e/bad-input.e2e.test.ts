@@ -10,6 +10,7 @@ import { namesOf } from '../../runtime/names.ts'
 import { encodeLogRecord } from '../../schemas/codec.ts'
 import { inheritedEnvironment } from '../../sim/pipeline/inherited-environment.ts'
 import { type EntryResult, runEntry } from '../../sim/pipeline/run-entry.ts'
+import { ServiceProcess } from '../../sim/pipeline/service-process.ts'
 import {
   engineEntry,
   serviceEntries,
@@ -143,18 +144,19 @@ describe('a stream that was made otherwise', () => {
     expect(result.exitCode).toBe(3)
   })
 
-  test.each(['repartition', 'settle', 'load', 'archive'] as const)('more partitions than there are: %s', async name => {
-    const result = await runService(name, { PARTITIONS: '3' })
-    expect(words(result)).toMatch(/\b2\b.*\b3\b|\b3\b.*\b2\b/s)
-    expect(result.exitCode).toBe(3)
-  })
+  test.concurrent.each(['repartition', 'settle', 'load', 'archive'] as const)(
+    'more partitions than there are: %s',
+    async name => {
+      const result = await runService(name, { PARTITIONS: '3' })
+      expect(words(result)).toMatch(/\b2\b.*\b3\b|\b3\b.*\b2\b/s)
+      expect(result.exitCode).toBe(3)
+    },
+  )
 
-  test('a stream that was never made', async () => {
-    for (const name of serviceNames) {
-      const result = await runService(name, { STREAM: 'nobody_made_this' })
-      expect([name, words(result)]).toEqual([name, expect.stringContaining('nobody_made_this')])
-      expect([name, result.exitCode]).toEqual([name, 3])
-    }
+  test.concurrent.each(serviceNames)('a stream that was never made: %s', async name => {
+    const result = await runService(name, { STREAM: 'nobody_made_this' })
+    expect(words(result)).toContain('nobody_made_this')
+    expect(result.exitCode).toBe(3)
   })
 
   test('a keyspace with other columns', async () => {
@@ -176,11 +178,15 @@ describe('a stream that was made otherwise', () => {
   test('an engine with other symbols than its journal', async () => {
     const addresses = { ENGINE_LIVE_ADDRESS: 'tcp://127.0.0.1:*', ENGINE_REPLAY_ADDRESS: 'tcp://127.0.0.1:*' }
     const dir = { ENGINE_DATA_DIR: join(folder, 'engine-symbols') }
-    const begun = runEntry(engineEntry, {
+    const { service: begun } = await ServiceProcess.start({
+      name: 'engine',
+      entry: engineEntry,
       env: { ...inheritedEnvironment(), ...addresses, ...dir, ENGINE_ORDERS: '10', ENGINE_MAX_UNACKED: '0' },
-      withinMs: 5000,
+      logFile: join(folder, 'engine-symbols.log'),
+      isReady: ({ kind }) => kind === 'done',
+      readyWithinMs: withinMs,
     })
-    await begun
+    await begun.stop({ withinMs })
     const result = await runEngine({ ...addresses, ...dir, ENGINE_ORDERS: '10', ENGINE_SYMBOLS: 'BTC-USDT' })
     expect(words(result)).toContain('ENGINE_SYMBOLS')
     expect(result.exitCode).toBe(2)
