@@ -2,12 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LogRecord, ReferenceData } from '../../core/events.ts'
 import { amount, assetId, pos, symbolId, userId } from '../../core/ids.ts'
 import { serviceEnvironment, type Stack, up } from '../../local/stack.ts'
-import { openKafka } from '../../runtime/kafka/kafka.ts'
 import { namesOf } from '../../runtime/names.ts'
 import { encodeLogRecord } from '../../schemas/codec.ts'
 import { type EntryResult, runEntry } from '../../sim/pipeline/run-entry.ts'
@@ -18,7 +16,8 @@ import {
   serviceNames,
   settleEntry,
 } from '../../sim/pipeline/services.ts'
-import { newStream, openStore } from '../pipeline/run-to-the-end.ts'
+import { newStream } from '../pipeline/run-to-the-end.ts'
+import { openBroker, openStore } from '../pipeline/stack-clients.ts'
 
 const partitions = 2
 const withinMs = 90_000
@@ -216,13 +215,7 @@ describe('reference data that is not the one the log began with', () => {
 /** A log of nothing but reference data, as a bridge would have written it. */
 const writeLog = async (own: string, references: readonly ReferenceData[]): Promise<void> => {
   const { topics, transactionalIds } = namesOf(own)
-  const kafka = openKafka({
-    brokers: stack.kafka.brokers,
-    clientId: 'bad-input',
-    log: pino({ level: 'silent' }),
-    sessionTimeoutMs: 6000,
-    heartbeatIntervalMs: 500,
-  })
+  const kafka = openBroker(stack, 'bad-input')
   const firstPos = 1_700_000_000_000_000n
   const records = references.map((reference, index): LogRecord => {
     const at = { epoch: 1n, random: 2n, seq: BigInt(index) + 1n, chain: Buffer.alloc(32, index) }

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Stack, up } from '../../local/stack.ts'
 import type { ServiceName } from '../../sim/pipeline/services.ts'
 import type { Pipeline } from '../../sim/pipeline/pipeline.ts'
-import { newPipeline, newStream, openStore } from '../pipeline/run-to-the-end.ts'
+import { newPipeline, newStream } from '../pipeline/run-to-the-end.ts'
+import { openStore } from '../pipeline/stack-clients.ts'
 
 const said = ['--who', 'ann', '--why', 'INC-34: table restored', '--json']
 const withinMs = 120_000
