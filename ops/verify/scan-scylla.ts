@@ -33,7 +33,11 @@ export const scanScyllaStates = async (cql: CqlPort, states: States): Promise<vo
     const [user, asset] = [row['user_id'] as UserId, row['asset'] as AssetId]
     states.foundCell({ user, asset, available, frozen, version, pos } as Parameters<States['foundCell']>[0])
   }
-  const { balances: _, ...others } = scyllaStates
+  for await (const row of cql.scan('SELECT user_id, bucket, counted FROM history_buckets', [], { pageRows })) {
+    const [items, pos] = row['counted'] as readonly CqlValue[] as readonly [bigint, Pos]
+    states.scylla.historyBuckets.found(rowOf(scyllaStates.historyBuckets, { ...row, items, pos }), pos)
+  }
+  const { balances: _, historyBuckets: __, ...others } = scyllaStates
   for (const name of Object.keys(others) as (keyof typeof others)[]) await scanState(cql, states.scylla[name])
 }
 

@@ -28,7 +28,7 @@ const tradeFields = [
 
 /** Rows that never change once written, by table. */
 export const scyllaRows = {
-  history: shape('history', ['user_id', 'day', 'pos'], ['time', 'orders', 'trades', 'postings']),
+  history: shape('history', ['user_id', 'bucket', 'pos'], ['time', 'orders', 'trades', 'postings']),
   orders: shape('orders', ['order_id', 'pos', 'idx'], ['time', 'user_id', ...orderFields]),
   trades: shape('trades', ['trade_id'], ['pos', 'idx', 'time', ...tradeFields]),
   intervals: shape('intervals', ['barrier_pos', 'part'], ['sums', 'flow', 'n', 'previous']),
@@ -37,7 +37,7 @@ export const scyllaRows = {
 /** Rows that change, by table. */
 export const scyllaStates = {
   balances: shape('balances', ['user_id', 'asset'], ['available', 'frozen', 'version', 'pos']),
-  historyDays: shape('history_days', ['user_id', 'day'], []),
+  historyBuckets: shape('history_buckets', ['user_id', 'bucket'], ['items', 'pos']),
   openOrders: shape(
     'open_orders',
     ['user_id', 'order_id'],
@@ -47,9 +47,6 @@ export const scyllaStates = {
   symbols: shape('symbols', ['symbol'], ['name', 'base', 'quote', 'lot', 'price_scale', 'quantity_scale', 'pos']),
   house: shape('house', ['id'], ['user_id', 'pos']),
 } as const
-
-const day = 86_400_000_000n
-export const dayOf = (pos: bigint): bigint => pos / day
 
 const orderValue = (update: OrderUpdate): Fields => ({
   order_id: update.order,
@@ -100,12 +97,12 @@ export type UserHistory = {
   readonly postings: (readonly [number, BalanceChange])[]
 }
 
-export const historyRow = (user: bigint, pos: bigint, time: bigint, said: UserHistory): Row =>
+type HistoryPlace = { readonly user: bigint; readonly bucket: bigint; readonly pos: bigint; readonly time: bigint }
+
+export const historyRow = ({ user, ...place }: HistoryPlace, said: UserHistory): Row =>
   rowOf(scyllaRows.history, {
     user_id: user,
-    day: dayOf(pos),
-    pos,
-    time,
+    ...place,
     orders: said.orders.map(([idx, update]) => ({ idx, ...orderValue(update) })),
     trades: said.trades.map(([idx, trade]) => ({ idx, ...tradeValue(trade) })),
     postings: said.postings.map(([idx, change]) => ({ idx, ...postingValue(change) })),

@@ -11,16 +11,10 @@ import {
 } from '../../core/ids.ts'
 import type { LedgerBalance } from '../../core/oracle/naive-balances.ts'
 import type { LedgerPlace, NaiveLedger } from '../../core/oracle/naive-ledger.ts'
+import type { HistoryBuckets } from './history-buckets.ts'
 import type { Account, LogState, Posting } from './log-state.ts'
 import type { Row } from './row-shape.ts'
-import {
-  balanceRow,
-  dayOf,
-  openOrderRow,
-  referenceRows as scyllaReference,
-  rowOf,
-  scyllaStates,
-} from './scylla-shapes.ts'
+import { balanceRow, openOrderRow, referenceRows as scyllaReference, scyllaStates } from './scylla-shapes.ts'
 import { StateTable } from './state-table.ts'
 import { type StarRocksRows, starrocksStates } from './starrocks-shapes.ts'
 import type { Tally } from './tally.ts'
@@ -35,24 +29,26 @@ export class States {
   readonly #log: LogState
   readonly #starrocksRows: StarRocksRows
   readonly #parked = new Set<string>()
-  readonly #days = new Set<string>()
+  readonly #buckets: HistoryBuckets
 
   constructor(options: {
     readonly ledger: NaiveLedger
     readonly log: LogState
+    readonly buckets: HistoryBuckets
     readonly starrocksRows: StarRocksRows
     readonly barrier: Pos
     readonly tally: Tally
   }) {
-    const { ledger, log, starrocksRows, ...rest } = options
+    const { ledger, log, buckets, starrocksRows, ...rest } = options
     this.#ledger = ledger
     this.#log = log
+    this.#buckets = buckets
     this.#starrocksRows = starrocksRows
     const excused = (rows: { readonly expected: Row; readonly found: Row | null }) => this.#standsStill(rows)
     const table = (shape: StateTable['shape']): StateTable => new StateTable({ shape, ...rest })
     this.scylla = {
       balances: new StateTable({ shape: scyllaStates.balances, ...rest, excused }),
-      historyDays: table(scyllaStates.historyDays),
+      historyBuckets: table(scyllaStates.historyBuckets),
       openOrders: table(scyllaStates.openOrders),
       assets: table(scyllaStates.assets),
       symbols: table(scyllaStates.symbols),
@@ -84,11 +80,6 @@ export class States {
     if (this.#parked.has(`${user}`)) this.#ledger.watch(user, asset, asVersion(balance.version))
   }
 
-  /** The users of a record up to the barrier have history on its day. */
-  historyUntilBarrier(users: Iterable<UserId>, pos: Pos): void {
-    for (const user of users) this.#days.add(`${user}/${dayOf(pos)}`)
-  }
-
   /** The ledger has taken everything up to the barrier. */
   atBarrier(): void {
     for (const { user, asset, ...balance } of this.#ledger.balances())
@@ -98,10 +89,7 @@ export class States {
       this.starrocks.orders.expected(this.#order(update))
       if (open.has(update.state)) this.scylla.openOrders.expected(this.#openOrder(update))
     }
-    for (const day of this.#days) {
-      const [user, number] = day.split('/')
-      this.scylla.historyDays.expected(rowOf(scyllaStates.historyDays, { user_id: user, day: number }))
-    }
+    for (const row of this.#buckets.rows()) this.scylla.historyBuckets.expected(row)
     const { reference } = this.#log
     if (reference) {
       for (const [table, row] of scyllaReference(reference.data, reference.pos)) this.scylla[table].expected(row)
@@ -112,7 +100,7 @@ export class States {
   }
 
   /** The ledger has taken a record after the barrier. */
-  afterBarrier({ pos, kind }: LogRecord, users: Iterable<UserId>): void {
+  afterBarrier({ pos, kind }: LogRecord): void {
     const { accounts, orders } = this.#log.touched
     for (const account of accounts) {
       const { user, asset, top } = account
@@ -122,8 +110,7 @@ export class States {
       if (posting) this.scylla.balances.changed(this.#cell(user, asset, balance), posting.place.pos)
     }
     for (const order of orders) this.#orderChanged(order, pos)
-    for (const user of users)
-      this.scylla.historyDays.changed(rowOf(scyllaStates.historyDays, { user_id: user, day: dayOf(pos) }), pos)
+    for (const row of this.#buckets.touched) this.scylla.historyBuckets.changed(row, pos)
     const { reference } = this.#log
     if (kind !== 'Reference' || !reference) return
     for (const [table, row] of scyllaReference(reference.data, pos)) this.scylla[table].changed(row, pos)

@@ -1,7 +1,8 @@
 import type { Cell } from '../../core/fold.ts'
 import type { AssetId, UserId } from '../../core/ids.ts'
+import type { Bucket } from './history-buckets.ts'
 
-/** One user's balances as this owner knows them, whole: an asset that is not here has no cell. */
+/** What this owner knows of one user: all balances (an asset that is not here has no cell), and where history goes on. */
 export type Wallet = {
   readonly user: UserId
   readonly cells: Map<AssetId, Cell>
@@ -9,9 +10,14 @@ export type Wallet = {
   readonly unwritten: Set<AssetId>
   /** Batches under way that use it; it can't be evicted before they are acknowledged. */
   holds: number
-  /** The day whose index row this owner has written. */
-  indexedDay: number | null
+  /** The bucket of the last history row; null before the user's first. */
+  bucket: Bucket | null
+  /** Whether this owner has written the bucket that it loaded again. */
+  bucketReasserted: boolean
 }
+
+/** What the store says of a user. */
+export type StoredWallet = { readonly cells: ReadonlyMap<AssetId, Cell>; readonly bucket: Bucket | null }
 
 /**
  * The wallets of one partition's owner, for as long as it owns it; bounded by cells, the longest unused evicted first.
@@ -39,15 +45,16 @@ export class CellCache {
 
   /**
    * Takes in what the store says of a user. Each cell is to be written again unchanged at its own pos: what a quorum
-   * read may have been seen by one replica alone, and could be gone when it is read again.
+   * read may have been seen by one replica alone, and could be gone when it is read again. So is the bucket.
    */
-  load(user: UserId, cells: ReadonlyMap<AssetId, Cell>): Wallet {
+  load(user: UserId, { cells, bucket }: StoredWallet): Wallet {
     const wallet: Wallet = {
       user,
       cells: new Map(cells),
       unwritten: new Set(cells.keys()),
       holds: 0,
-      indexedDay: null,
+      bucket,
+      bucketReasserted: false,
     }
     this.#wallets.set(user, wallet)
     this.#cells += weight(wallet)

@@ -2,11 +2,7 @@ import type { BalanceChange, Indexed, OrderUpdate, ReferenceData, Trade } from '
 import type { Cell } from '../../core/fold.ts'
 import type { AssetId, OrderId, Pos, UserId } from '../../core/ids.ts'
 import { type CqlParam, type CqlStatement, CqlTuple, CqlVarint } from '../../runtime/cql/port.ts'
-
-const day = 86_400_000_000n
-
-/** The bucket of a pos: days since 1970-01-01 UTC. */
-export const dayOf = (pos: Pos): number => Number(pos / day)
+import type { Bucket } from './history-buckets.ts'
 
 const balancesInsert = 'INSERT INTO balances (user_id, asset, bal) VALUES (?, ?, ?) USING TIMESTAMP ?'
 
@@ -17,21 +13,23 @@ export const balanceRow = (user: UserId, asset: AssetId, cell: Cell): CqlStateme
 })
 
 const historyInsert =
-  'INSERT INTO history (user_id, day, pos, time, orders, trades, postings) VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?'
+  'INSERT INTO history (user_id, bucket, pos, time, orders, trades, postings) VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?'
 
 /** Everything of one record that concerns its user. */
-export const historyRow = (record: {
+export type HistoryItem = {
   readonly user: UserId
   readonly pos: Pos
   readonly time: bigint
   readonly orders: readonly Indexed<OrderUpdate>[]
   readonly trades: readonly Indexed<Trade>[]
   readonly changes: readonly Indexed<BalanceChange>[]
-}): CqlStatement => ({
+}
+
+export const historyRow = (record: HistoryItem, bucket: Bucket): CqlStatement => ({
   cql: historyInsert,
   params: [
     record.user,
-    dayOf(record.pos),
+    bucket.from,
     record.pos,
     record.time,
     record.orders.map(orderValue),
@@ -41,9 +39,10 @@ export const historyRow = (record: {
   ],
 })
 
-export const historyDayRow = (user: UserId, pos: Pos): CqlStatement => ({
-  cql: 'INSERT INTO history_days (user_id, day) VALUES (?, ?) USING TIMESTAMP ?',
-  params: [user, dayOf(pos), pos],
+/** How far a bucket is counted, in one cell. */
+export const bucketRow = (user: UserId, { from, items, pos }: Bucket): CqlStatement => ({
+  cql: 'INSERT INTO history_buckets (user_id, bucket, counted) VALUES (?, ?, ?) USING TIMESTAMP ?',
+  params: [user, from, new CqlTuple(items, pos), pos],
 })
 
 const orderValue = ({ index, value }: Indexed<OrderUpdate>): CqlParam => ({

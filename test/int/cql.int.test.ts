@@ -57,7 +57,7 @@ describe('values', () => {
     await fc.assert(
       fc.asyncProperty(int64, fc.tuple(int64, int64, int64, int64), sum, async (user, values, total) => {
         const table = {
-          cql: 'INSERT INTO history (user_id, day, pos, time, postings) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?',
+          cql: 'INSERT INTO history (user_id, bucket, pos, time, postings) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?',
         }
         const [available, frozen, version, ref] = values
         const posting = {
@@ -73,7 +73,7 @@ describe('values', () => {
         }
         at++
         await cql.write([cell(user, at, values)])
-        await cql.write([{ ...table, params: [user, 1, frozen, version, [posting, posting], at] }])
+        await cql.write([{ ...table, params: [user, 1n, frozen, version, [posting, posting], at] }])
         expect(await balance(user)).toEqual({ bal: values, at })
         const sums = new Map([
           [7, new CqlVarint(total)],
@@ -86,9 +86,9 @@ describe('values', () => {
           },
         ])
         expect(
-          await cql.query('SELECT pos, time, postings FROM history WHERE user_id = ? AND day = ? AND pos = ?', [
+          await cql.query('SELECT pos, time, postings FROM history WHERE user_id = ? AND bucket = ? AND pos = ?', [
             user,
-            1,
+            1n,
             frozen,
           ]),
         ).toEqual([{ pos: frozen, time: version, postings: [posting, posting] }])
@@ -121,12 +121,11 @@ describe('values', () => {
   })
 
   test('null and empty lists are not written: they leave what is there, and no tombstone', async () => {
-    const insert = 'INSERT INTO history (user_id, day, pos, time, trades) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?'
-    await cql.write([{ cql: insert, params: [5n, 2, 1n, 9n, [], 1n] }])
-    await cql.write([{ cql: insert, params: [5n, 2, 1n, null, [], 2n] }])
-    expect(await cql.query('SELECT time, orders, trades FROM history WHERE user_id = ? AND day = ?', [5n, 2])).toEqual([
-      { time: 9n, orders: null, trades: null },
-    ])
+    const insert = 'INSERT INTO history (user_id, bucket, pos, time, trades) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?'
+    await cql.write([{ cql: insert, params: [5n, 2n, 1n, 9n, [], 1n] }])
+    await cql.write([{ cql: insert, params: [5n, 2n, 1n, null, [], 2n] }])
+    const select = 'SELECT time, orders, trades FROM history WHERE user_id = ? AND bucket = ?'
+    expect(await cql.query(select, [5n, 2n])).toEqual([{ time: 9n, orders: null, trades: null }])
   })
 })
 
@@ -159,17 +158,17 @@ describe('writes', () => {
 
   test('more statements than one batch takes arrive, of several tables that share the key', async () => {
     const many = Array.from({ length: 450 }, (_, at) => ({
-      cql: 'INSERT INTO history_days (user_id, day) VALUES (?, ?) USING TIMESTAMP ?',
-      params: [300n, at, 1n],
+      cql: 'INSERT INTO history_buckets (user_id, bucket) VALUES (?, ?) USING TIMESTAMP ?',
+      params: [300n, BigInt(at), 1n],
     }))
     await cql.write([...many, cell(300n, 1n, [1n, 1n, 1n, 1n])])
-    expect((await cql.query('SELECT day FROM history_days WHERE user_id = ?', [300n])).length).toBe(450)
+    expect((await cql.query('SELECT bucket FROM history_buckets WHERE user_id = ?', [300n])).length).toBe(450)
     expect(await balance(300n)).toBeDefined()
     // In pages, the newest first.
-    const days: unknown[] = []
-    for await (const row of cql.scan('SELECT day FROM history_days WHERE user_id = ?', [300n], { pageRows: 7 }))
-      days.push(row['day'])
-    expect(days).toEqual(Array.from({ length: 450 }, (_, at) => 449 - at))
+    const buckets: unknown[] = []
+    for await (const row of cql.scan('SELECT bucket FROM history_buckets WHERE user_id = ?', [300n], { pageRows: 7 }))
+      buckets.push(row['bucket'])
+    expect(buckets).toEqual(Array.from({ length: 450 }, (_, at) => 449n - BigInt(at)))
   })
 
   test('thousands at once wait for their turn', async () => {
