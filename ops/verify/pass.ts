@@ -15,6 +15,7 @@ import { ExpectedRows } from './expected-rows.ts'
 import { HistoryBuckets } from './history-buckets.ts'
 import { LogCheck } from './log-check.ts'
 import { LogState } from './log-state.ts'
+import { OpenSlots } from './open-slots.ts'
 import { PartitionCursor } from './partition-cursor.ts'
 import { readTopic } from './read-topic.ts'
 import type { RowShape } from './row-shape.ts'
@@ -52,6 +53,7 @@ export class Pass {
   readonly #starrocks = new StarRocksRows()
   readonly #log = new LogState()
   readonly #buckets = new HistoryBuckets()
+  readonly #openSlots = new OpenSlots()
   readonly #rows: ExpectedRows
   readonly #ledger: NaiveLedger
   readonly #states: States
@@ -77,6 +79,7 @@ export class Pass {
       ledger: this.#ledger,
       log: this.#log,
       buckets: this.#buckets,
+      openSlots: this.#openSlots,
       starrocksRows: this.#starrocks,
       barrier,
       tally,
@@ -164,6 +167,7 @@ export class Pass {
   #take(record: LogRecord, value: Buffer): void {
     this.#log.forgetTouched()
     this.#buckets.forgetTouched()
+    this.#openSlots.forgetTouched()
     this.#rows.begin(record, value)
     if (record.kind === 'Reference' && record.output.reference) {
       this.#starrocks.learn(record.output.reference, record.pos)
@@ -171,6 +175,11 @@ export class Pass {
     }
     this.#ledger.take(record)
     this.#rows.end()
+    for (const order of this.#log.touched.orders) {
+      const update = this.#ledger.order(order)
+      const place = this.#log.orderPlace(order)
+      if (update && place) this.#openSlots.take({ update, ...place })
+    }
   }
 
   #passBarrier(states: States | null): void {

@@ -38,11 +38,7 @@ export const scyllaRows = {
 export const scyllaStates = {
   balances: shape('balances', ['user_id', 'asset'], ['available', 'frozen', 'version', 'pos']),
   historyBuckets: shape('history_buckets', ['user_id', 'bucket'], ['items', 'pos']),
-  openOrders: shape(
-    'open_orders',
-    ['user_id', 'order_id'],
-    ['pos', 'time', ...orderFields.filter(field => field !== 'reason')],
-  ),
+  openOrders: shape('open_orders', ['user_id', 'slot'], ['orders', 'pos']),
   assets: shape('assets', ['asset'], ['name', 'decimals', 'pos']),
   symbols: shape('symbols', ['symbol'], ['name', 'base', 'quote', 'lot', 'price_scale', 'quantity_scale', 'pos']),
   house: shape('house', ['id'], ['user_id', 'pos']),
@@ -114,8 +110,22 @@ export const orderRow = (update: OrderUpdate, { pos, time, index }: LedgerPlace)
 export const tradeRow = (trade: Trade, { pos, time, index }: LedgerPlace): Row =>
   rowOf(scyllaRows.trades, { pos, idx: index, time, ...tradeValue(trade) })
 
-export const openOrderRow = (update: OrderUpdate, { pos, time }: Omit<LedgerPlace, 'index'>): Row =>
-  rowOf(scyllaStates.openOrders, { user_id: update.user, pos, time, ...orderValue(update) })
+type OpenOrders = {
+  readonly user: bigint
+  readonly slot: number
+  readonly pos: bigint
+  readonly orders: readonly { readonly update: OrderUpdate; readonly pos: bigint; readonly time: bigint }[]
+}
+
+export const openOrdersRow = ({ user, orders, ...place }: OpenOrders): Row =>
+  rowOf(scyllaStates.openOrders, {
+    user_id: user,
+    ...place,
+    orders: orders.map(({ update, pos, time }) => {
+      const { reason: _, ...order } = orderValue(update)
+      return { ...order, pos, time }
+    }),
+  })
 
 export const balanceRow = (user: bigint, asset: number, balance: LedgerBalance, pos: bigint | undefined): Row =>
   rowOf(scyllaStates.balances, { user_id: user, asset, ...balance, pos })

@@ -1,4 +1,4 @@
-import type { Barrier, BalanceChange, UserRecord } from '../../core/events.ts'
+import type { Barrier, BalanceChange, UserOutput, UserRecord } from '../../core/events.ts'
 import { type Cell, correctionChange, emptyCell, foldChanges, type FoldRefusal } from '../../core/fold.ts'
 import type { AssetId, Pos, UserId } from '../../core/ids.ts'
 import { addToSum } from '../../core/money.ts'
@@ -9,6 +9,10 @@ import type { CellCache, Wallet } from './cell-cache.ts'
 import { HistoryRows } from './history-rows.ts'
 import { balanceRow, intervalRow, referenceRows } from './rows.ts'
 import { corrected, type ReplayCause, type ReplayOutcome } from './user-replay.ts'
+
+/** Whether a record needs its user's open orders. */
+export const changesOrders = (record: UserRecord): record is UserOutput =>
+  record.kind === 'UserOutput' && record.orders.length > 0
 
 /** What an owner knows of its partition besides balances. */
 export type PartitionState = {
@@ -25,7 +29,7 @@ export type Parking = { readonly pos: Pos; readonly asset: AssetId; readonly ver
 export type BatchRows = {
   /** From the events alone; all of them acknowledged before any cell is sent. One inner list per partition key. */
   readonly history: readonly (readonly CqlStatement[])[]
-  /** Balances and intervals. */
+  /** Balances, open orders and intervals. */
   readonly cells: readonly (readonly CqlStatement[])[]
   /** Where the offset may be committed once all of it is acknowledged, and old enough. */
   readonly barriers: readonly Barrier[]
@@ -138,7 +142,7 @@ export class BatchFold {
   rows(): BatchRows {
     if (this.#waiting.size > 0) throw new Error(`${this.#waiting.size} users still wait for a re-read`)
     const wallets = [...this.#wallets.values()]
-    const cells = wallets.filter(wallet => wallet.unwritten.size > 0).map(takeUnwritten)
+    const cells = wallets.map(takeUnwritten).filter(rows => rows.length > 0)
     return {
       history: [...this.#history.drain(), ...this.#reference],
       cells: [...cells, ...this.#intervals],
@@ -153,6 +157,7 @@ export class BatchFold {
     if (wallet.bucket && !wallet.bucketReasserted) this.#history.reassert(wallet.user, wallet.bucket)
     wallet.bucketReasserted = true
     wallet.bucket = this.#history.take(record, wallet.bucket)
+    if (changesOrders(record)) this.#cache.takeOrders(wallet, record)
   }
 
   #add({ asset, deltaAvailable, deltaFrozen }: BalanceChange): void {
@@ -260,5 +265,5 @@ const causeUser = (record: ReplayCause): UserId =>
 const takeUnwritten = (wallet: Wallet): CqlStatement[] => {
   const rows = [...wallet.unwritten].map(asset => balanceRow(wallet.user, asset, wallet.cells.get(asset) ?? emptyCell))
   wallet.unwritten.clear()
-  return rows
+  return [...rows, ...(wallet.openOrders?.drain() ?? [])]
 }

@@ -1,6 +1,8 @@
+import type { UserOutput } from '../../core/events.ts'
 import type { Cell } from '../../core/fold.ts'
 import type { AssetId, UserId } from '../../core/ids.ts'
 import type { Bucket } from './history-buckets.ts'
+import type { OpenOrders } from './open-orders.ts'
 
 /** What this owner knows of one user: all balances (an asset that is not here has no cell), and where history goes on. */
 export type Wallet = {
@@ -14,6 +16,10 @@ export type Wallet = {
   bucket: Bucket | null
   /** Whether this owner has written the bucket that it loaded again. */
   bucketReasserted: boolean
+  /** Null before a record of the user first changed an order. */
+  openOrders: OpenOrders | null
+  /** What it counts for. */
+  weight: number
 }
 
 /** What the store says of a user. */
@@ -34,7 +40,7 @@ export class CellCache {
     this.#maxCells = maxCells
   }
 
-  /** Cells held now; an empty wallet counts as one. */
+  /** Cells held now, each open order counted as one; an empty wallet counts as one too. */
   get size(): number {
     return this.#cells
   }
@@ -55,9 +61,11 @@ export class CellCache {
       holds: 0,
       bucket,
       bucketReasserted: false,
+      openOrders: null,
+      weight: 0,
     }
     this.#wallets.set(user, wallet)
-    this.#cells += weight(wallet)
+    this.#weigh(wallet)
     return wallet
   }
 
@@ -74,21 +82,37 @@ export class CellCache {
   }
 
   set(wallet: Wallet, asset: AssetId, cell: Cell): void {
-    const before = weight(wallet)
     wallet.cells.set(asset, cell)
     wallet.unwritten.add(asset)
-    this.#cells += weight(wallet) - before
+    this.#weigh(wallet)
+  }
+
+  /** Takes in what the store says of a user's open orders. */
+  loadOpenOrders(wallet: Wallet, openOrders: OpenOrders): void {
+    wallet.openOrders = openOrders
+    this.#weigh(wallet)
+  }
+
+  /** A record of the user that changes orders; open orders go on whether or not its balances follow. */
+  takeOrders(wallet: Wallet, record: UserOutput): void {
+    if (!wallet.openOrders) throw new Error(`the open orders of user ${wallet.user} were not loaded for its batch`)
+    wallet.openOrders.take(record)
+    this.#weigh(wallet)
   }
 
   /** Evicts down to the bound, or as far as wallets in use allow. */
   evict(): void {
     for (const [user, wallet] of this.#wallets) {
       if (this.#cells <= this.#maxCells) return
-      if (wallet.holds > 0 || wallet.unwritten.size > 0) continue
+      if (wallet.holds > 0 || wallet.unwritten.size > 0 || wallet.openOrders?.isWritten === false) continue
       this.#wallets.delete(user)
-      this.#cells -= weight(wallet)
+      this.#cells -= wallet.weight
     }
   }
-}
 
-const weight = (wallet: Wallet): number => Math.max(1, wallet.cells.size)
+  #weigh(wallet: Wallet): void {
+    const weight = Math.max(1, wallet.cells.size + (wallet.openOrders?.size ?? 0))
+    this.#cells += weight - wallet.weight
+    wallet.weight = weight
+  }
+}

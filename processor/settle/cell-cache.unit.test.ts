@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { type Cell, emptyCell } from '../../core/fold.ts'
 import { assetId, pos, userId, version } from '../../core/ids.ts'
 import { CellCache, type StoredWallet, type Wallet } from './cell-cache.ts'
+import { OpenOrders } from './open-orders.ts'
+import { orderOutput, orderUpdate } from './testing/user-output.ts'
 
 const cell = (at: bigint): Cell => ({ ...emptyCell, version: version(at), pos: pos(at) })
 const stored = (...ids: number[]): StoredWallet => ({
@@ -45,4 +47,20 @@ test('an empty wallet takes its place too', () => {
   cache.evict()
   expect(cache.size).toBe(1)
   expect(cache.get(userId(1n))).toBeUndefined()
+})
+
+test('open orders count, and those not yet written keep their wallet', () => {
+  const cache = new CellCache({ maxCells: 1 })
+  const wallet = cache.load(userId(7n), stored(1))
+  written(wallet)
+  cache.loadOpenOrders(wallet, new OpenOrders(userId(7n), new Map()))
+  expect(cache.size).toBe(1)
+  cache.takeOrders(wallet, orderOutput(1, orderUpdate(0, 1n, 'New'), orderUpdate(1, 2n, 'New')))
+  // A balance, and two orders in two cells.
+  expect(cache.size).toBe(5)
+  cache.evict()
+  expect(cache.get(userId(7n))).toBe(wallet)
+  wallet.openOrders?.drain()
+  cache.evict()
+  expect([cache.get(userId(7n)), cache.size]).toEqual([undefined, 0])
 })

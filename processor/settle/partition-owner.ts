@@ -1,5 +1,4 @@
 import type { UserRecord } from '../../core/events.ts'
-import type { Pos, UserId } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
 import { KafkaFailure, type KafkaPort } from '../../runtime/kafka/port.ts'
@@ -8,15 +7,15 @@ import type { Progress } from '../../runtime/reader/progress.ts'
 import { type PartitionWorker, type ReadRecord, ReopenPartition } from '../../runtime/reader/reader.ts'
 import type { BucketRules } from '../../schemas/cql/placement.ts'
 import { BarrierCommits } from './barrier-commits.ts'
-import { BatchFold, type BatchRows, type FoldNews, type PartitionState, userOf } from './batch-fold.ts'
-import { CellCache, type StoredWallet, type Wallet } from './cell-cache.ts'
+import { BatchFold, type BatchRows, type FoldNews, type PartitionState } from './batch-fold.ts'
+import { CellCache } from './cell-cache.ts'
 import type { Conservation } from './conservation.ts'
 import { readBucket } from './history-buckets.ts'
+import { holdWallets } from './hold-wallets.ts'
 import { settleLimits } from './limits.ts'
 import { LogReread } from './log-reread.ts'
 import type { NodeWatch } from './node-watch.ts'
 import { loadParked } from './parked-users.ts'
-import { readWallet } from './read-wallet.ts'
 import { replayUsers } from './replay-users.ts'
 import type { SettleMetrics } from './settle-metrics.ts'
 
@@ -167,7 +166,10 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   async #fold(records: readonly ReadRecord<UserRecord>[]): Promise<Batch> {
     this.#enter({ kind: 'loading' })
     const { buckets, cql } = this.#options
-    const wallets = await this.#hold(records)
+    const wallets = await holdWallets(
+      records.map(({ record }) => record),
+      { cql, cache: this.#cache, signal: this.#giveUp.signal },
+    )
     const fold = new BatchFold({ state: this.#state, cache: this.#cache, wallets, buckets })
     for (const { record } of records) {
       this.#options.metrics.records.inc({ kind: record.kind })
@@ -213,31 +215,6 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
           `does not heal the user: ${news.refusal.message}`,
         )
     }
-  }
-
-  /** Every wallet that the batch needs, each held so that it stays until the batch is acknowledged. */
-  async #hold(records: readonly ReadRecord<UserRecord>[]): Promise<ReadonlyMap<UserId, Wallet>> {
-    const firsts = new Map<UserId, Pos>()
-    for (const { record } of records) {
-      const user = userOf(record)
-      if (user !== null && !firsts.has(user)) firsts.set(user, record.pos)
-    }
-    const held = await Promise.all(
-      [...firsts].map(async ([user, pos]) => {
-        const wallet = this.#cache.get(user) ?? this.#cache.load(user, await this.#read({ user, pos }))
-        this.#cache.hold(wallet)
-        return [user, wallet] as const
-      }),
-    )
-    return new Map(held)
-  }
-
-  /** `pos`: of the first record that the user is needed for. */
-  async #read(first: { readonly user: UserId; readonly pos: Pos }): Promise<StoredWallet> {
-    const { cql } = this.#options
-    const { signal } = this.#giveUp
-    const [cells, bucket] = await Promise.all([readWallet(cql, first.user, signal), readBucket(cql, first, signal)])
-    return { cells, bucket }
   }
 
   async #write(phase: 'history' | 'cells', groups: readonly (readonly CqlStatement[])[]): Promise<void> {

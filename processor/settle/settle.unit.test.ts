@@ -73,7 +73,10 @@ describe('whatever the engine did', () => {
         const [acknowledged, problems] = [new Set<string>(), new Set<string>()]
         world.store.hooks.onWrite = async statements => {
           for (const { cql, params } of statements)
-            if (cql.startsWith('INSERT INTO balances') && !acknowledged.has(words('history', params[0], params[3])))
+            if (
+              /^INSERT INTO (balances|open_orders)/.test(cql) &&
+              !acknowledged.has(words('history', params[0], params[3]))
+            )
               problems.add(words('cell before its history:', params[0], params[3]))
           await wait()
           for (const { cql, params } of statements) {

@@ -5,7 +5,14 @@ import { up } from '../../local/stack.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { openCql } from '../../runtime/cql/cql.ts'
 import { migrateStore } from '../../runtime/cql/migrate.ts'
-import { CqlFailure, type CqlPort, type CqlStatement, CqlTuple, CqlVarint } from '../../runtime/cql/port.ts'
+import {
+  CqlFailure,
+  type CqlParam,
+  type CqlPort,
+  type CqlStatement,
+  CqlTuple,
+  CqlVarint,
+} from '../../runtime/cql/port.ts'
 import { checkStore, readStreamMeta } from '../../runtime/cql/stream-meta.ts'
 
 const name = `cql_int_${process.pid}_${Date.now().toString(36)}`
@@ -140,20 +147,20 @@ describe('writes', () => {
     expect(await balance(100n)).toEqual({ bal: [3n, 0n, 3n, 30n], at: 30n })
   })
 
-  test('a delete at its pos beats what is older, and loses against what is newer', async () => {
-    const openRow = (at: bigint): CqlStatement => ({
-      cql: 'INSERT INTO open_orders (user_id, order_id, pos) VALUES (?, ?, ?) USING TIMESTAMP ?',
-      params: [200n, 1n, at, at],
+  test('an empty list within a tuple is null there, and the cell no tombstone', async () => {
+    const cellAt = (list: readonly CqlParam[], at: bigint): CqlStatement => ({
+      cql: 'INSERT INTO open_orders (user_id, slot, orders) VALUES (?, ?, ?) USING TIMESTAMP ?',
+      params: [200n, 1, new CqlTuple(list, at), at],
     })
-    const closeRow = {
-      cql: 'DELETE FROM open_orders USING TIMESTAMP ? WHERE user_id = ? AND order_id = ?',
-      params: [20n, 200n, 1n],
-    }
-    const rows = (): Promise<readonly unknown[]> => cql.query('SELECT pos FROM open_orders WHERE user_id = ?', [200n])
-    await cql.write([closeRow, openRow(10n)])
-    expect(await rows()).toEqual([])
-    await cql.write([openRow(30n), closeRow])
-    expect(await rows()).toEqual([{ pos: 30n }])
+    const rows = (): Promise<readonly unknown[]> =>
+      cql.query('SELECT orders, writetime(orders) AS at FROM open_orders WHERE user_id = ?', [200n])
+    const order = { order_id: 7n, price: 2n ** 63n - 1n, side: 'Buy' }
+    await cql.write([cellAt([order], 10n)])
+    expect(await rows()).toEqual([{ orders: [[expect.objectContaining(order)], 10n], at: 10n }])
+    await cql.write([cellAt([], 20n)])
+    expect(await rows()).toEqual([{ orders: [null, 20n], at: 20n }])
+    await cql.write([cellAt([order], 15n)])
+    expect(await rows()).toEqual([{ orders: [null, 20n], at: 20n }])
   })
 
   test('more statements than one batch takes arrive, of several tables that share the key', async () => {

@@ -216,7 +216,11 @@ export const storedFacts = (store: MemoryStore): Facts => {
       .map(row => words(row['user_id'], row['asset'], ...(row['bal'] as bigint[]).slice(0, 3))),
     open: store
       .rows('open_orders')
-      .map(row => words(...pick(row, ['user_id', 'order_id', 'filled', 'remaining', 'state']))),
+      .flatMap(row =>
+        list((row['orders'] as unknown[])[0]).map(each =>
+          words(row['user_id'], ...pick(each, ['order_id', 'filled', 'remaining', 'state'])),
+        ),
+      ),
     history: history.flatMap(row => [
       ...list(row['orders']).map(each => orderText(row, each)),
       ...list(row['trades']).map(each => words(row['user_id'], tradeText(row, each))),
