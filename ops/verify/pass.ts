@@ -1,5 +1,5 @@
 import type { LogRecord } from '../../core/events.ts'
-import type { Pos, UserId } from '../../core/ids.ts'
+import type { Pos } from '../../core/ids.ts'
 import { NaiveLedger } from '../../core/oracle/naive-ledger.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CqlPort } from '../../runtime/cql/port.ts'
@@ -12,8 +12,10 @@ import { decodeLogRecord } from '../../schemas/codec.ts'
 import { checkArchive } from './check-archive.ts'
 import type { CommonBarrier } from './common-barrier.ts'
 import { ExpectedRows } from './expected-rows.ts'
+import { HistoryBuckets } from './history-buckets.ts'
 import { LogCheck } from './log-check.ts'
 import { LogState } from './log-state.ts'
+import { OpenSlots } from './open-slots.ts'
 import { PartitionCursor } from './partition-cursor.ts'
 import { readTopic } from './read-topic.ts'
 import type { RowShape } from './row-shape.ts'
@@ -50,6 +52,8 @@ export class Pass {
   readonly #options: PassOptions
   readonly #starrocks = new StarRocksRows()
   readonly #log = new LogState()
+  readonly #buckets = new HistoryBuckets()
+  readonly #openSlots = new OpenSlots()
   readonly #rows: ExpectedRows
   readonly #ledger: NaiveLedger
   readonly #states: States
@@ -57,7 +61,7 @@ export class Pass {
   constructor(options: PassOptions) {
     this.#options = options
     const { sink, partitions, common, tally } = options
-    const rows = new ExpectedRows({ sink, partitions, starrocks: this.#starrocks })
+    const rows = new ExpectedRows({ sink, partitions, starrocks: this.#starrocks, buckets: this.#buckets })
     this.#rows = rows
     this.#ledger = new NaiveLedger({
       onPosting: (posting, place) => {
@@ -71,7 +75,15 @@ export class Pass {
       },
     })
     const { pos: barrier } = common.barrier
-    this.#states = new States({ ledger: this.#ledger, log: this.#log, starrocksRows: this.#starrocks, barrier, tally })
+    this.#states = new States({
+      ledger: this.#ledger,
+      log: this.#log,
+      buckets: this.#buckets,
+      openSlots: this.#openSlots,
+      starrocksRows: this.#starrocks,
+      barrier,
+      tally,
+    })
   }
 
   /** Reads all there is. Returns the number of balances that stand still because their users are parked. */
@@ -140,9 +152,8 @@ export class Pass {
           const record = this.#decode(kafkaRecord)
           if (!record) continue
           log.take(record, kafkaRecord)
-          const concerned = this.#take(record, kafkaRecord.value)
-          if (place === 'after') states?.afterBarrier(record, concerned)
-          else states?.historyUntilBarrier(concerned, record.pos)
+          this.#take(record, kafkaRecord.value)
+          if (place === 'after') states?.afterBarrier(record)
           await users.take(kafkaRecord.offset, record)
         }
       if (place === 'before') this.#passBarrier(states)
@@ -153,18 +164,22 @@ export class Pass {
     }
   }
 
-  /** Returns the users that the record concerns. */
-  #take(record: LogRecord, value: Buffer): readonly UserId[] {
+  #take(record: LogRecord, value: Buffer): void {
     this.#log.forgetTouched()
+    this.#buckets.forgetTouched()
+    this.#openSlots.forgetTouched()
     this.#rows.begin(record, value)
     if (record.kind === 'Reference' && record.output.reference) {
       this.#starrocks.learn(record.output.reference, record.pos)
       this.#log.reference = { data: record.output.reference, pos: record.pos }
     }
     this.#ledger.take(record)
-    const users = [...this.#rows.users]
     this.#rows.end()
-    return users
+    for (const order of this.#log.touched.orders) {
+      const update = this.#ledger.order(order)
+      const place = this.#log.orderPlace(order)
+      if (update && place) this.#openSlots.take({ update, ...place })
+    }
   }
 
   #passBarrier(states: States | null): void {

@@ -84,13 +84,22 @@ export class MemoryStore implements CqlPort {
 
   async query(cql: string, params: readonly CqlParam[] = []): Promise<readonly CqlRow[]> {
     await this.hooks.onQuery?.(cql, params)
-    const match = /^SELECT (.+) FROM (\w+)(?: WHERE (.+))?$/.exec(cql)
+    const match = /^SELECT (.+) FROM (\w+)(?: WHERE (.+?))?(?: LIMIT (\d+))?$/.exec(cql)
     if (!match) throw new CqlFailure('refused', 'syntax', `the memory store does not know: ${cql}`)
-    const [, columns = '', table = '', where] = match
-    const names = where?.split(' AND ').map(each => /^(\w+) = \?$/.exec(each)?.[1]) ?? []
+    const [, columns = '', table = '', where, limit] = match
+    const tests = where?.split(' AND ').map(each => /^(\w+) (=|<=) \?$/.exec(each) ?? []) ?? []
     const wanted = columns.split(', ')
-    return this.rows(table)
-      .filter(row => names.every((name, at) => row[name ?? ''] === params[at]))
+    const found = this.rows(table).filter(row =>
+      tests.every(([, name = '', how], at) => {
+        const [value, bound] = [row[name], params[at]]
+        return how === '=' ? value === bound : (value as bigint) <= (bound as bigint)
+      }),
+    )
+    // Such columns are in descending order.
+    const order = tests.find(([, , how]) => how === '<=')?.[1]
+    if (order !== undefined) found.sort((a, b) => Number((b[order] as bigint) - (a[order] as bigint)))
+    return found
+      .slice(0, limit === undefined ? undefined : Number(limit))
       .map(row => Object.fromEntries(wanted.map(name => [name, row[name] ?? null])))
   }
 
