@@ -23,15 +23,15 @@ import { scanStarRocksRows, scanStarRocksStates } from './scan-starrocks.ts'
 import { intervalRow, scyllaRows } from './scylla-shapes.ts'
 import { StarRocksRows } from './starrocks-shapes.ts'
 import { States } from './states.ts'
-import type { Tally } from './tally.ts'
+import type { PlaceName, Tally } from './tally.ts'
 import { UserOutputsCheck } from './user-outputs-check.ts'
 
-/** Every place of a stream. */
+/** Every place of a stream; null: it is left out. */
 export type PassPlaces = {
   readonly kafka: KafkaPort
   readonly cql: CqlPort
-  readonly sql: SqlPort
-  readonly archiveDir: string
+  readonly sql: SqlPort | null
+  readonly archiveDir: string | null
   readonly names: StreamNames
   readonly partitions: number
   readonly clock: Clock
@@ -56,8 +56,8 @@ export class Pass {
 
   constructor(options: PassOptions) {
     this.#options = options
-    const { sink, partitions, common, tally } = options
-    const rows = new ExpectedRows({ sink, partitions, starrocks: this.#starrocks })
+    const { partitions, common, tally, sql } = options
+    const rows = new ExpectedRows({ sink: sinkOf(options), partitions, starrocks: this.#starrocks })
     this.#rows = rows
     this.#ledger = new NaiveLedger({
       onPosting: (posting, place) => {
@@ -71,7 +71,10 @@ export class Pass {
       },
     })
     const { pos: barrier } = common.barrier
-    this.#states = new States({ ledger: this.#ledger, log: this.#log, starrocksRows: this.#starrocks, barrier, tally })
+    this.#states = new States({
+      ...{ ledger: this.#ledger, log: this.#log, starrocksRows: this.#starrocks, barrier, tally },
+      starrocks: sql === null ? 'left out' : 'compared',
+    })
   }
 
   /** Reads all there is. Returns the number of balances that stand still because their users are parked. */
@@ -80,7 +83,7 @@ export class Pass {
     onProgress?.('reading ScyllaDB, StarRocks and the archive')
     await Promise.all([
       scanScyllaStates(cql, this.#states).then(() => this.#scanScyllaRows()),
-      scanStarRocksStates(sql, this.#states).then(() => this.#scanStarRocksRows()),
+      sql && scanStarRocksStates(sql, this.#states).then(() => this.#scanStarRocksRows()),
       this.#checkArchive(),
     ])
     // Users' end first: everything in it comes from a log that is at least as long as the one read after it.
@@ -107,12 +110,14 @@ export class Pass {
 
   #scanStarRocksRows(): Promise<void> {
     const { sql, sink, wants, common } = this.#options
+    if (sql === null) return Promise.resolve()
     return scanStarRocksRows({ sql, sink, wants, barrier: common.barrier.pos })
   }
 
   async #checkArchive(): Promise<void> {
     const { archiveDir: dir, names, partitions, common, tally, sink, wants } = this.#options
     const { archive, archiveLog } = common.readers
+    if (dir === null || archive === null || archiveLog === null) return
     const check = (partition: ArchivePartition, progress: Progress | undefined): Promise<void> =>
       checkArchive({ dir, partition, progress: archived(progress), barrier: common.barrier.pos, tally, sink, wants })
     const { stream } = names
@@ -212,6 +217,19 @@ type Walk = {
   readonly usersEnd: ReadonlyMap<number, PartitionBounds>
   readonly end: bigint
   readonly states: States | null
+}
+
+/** Without the rows that a place which is left out should have. */
+const sinkOf = ({ sink, sql, archiveDir }: PassOptions): RowSink => {
+  const leftOut = new Set<PlaceName>()
+  if (sql === null) leftOut.add('StarRocks')
+  if (archiveDir === null) leftOut.add('CSV')
+  return {
+    expected: (shape, row) => {
+      if (!leftOut.has(shape.place)) sink.expected(shape, row)
+    },
+    found: (shape, row) => sink.found(shape, row),
+  }
 }
 
 /** The archive commits the last record of a closed window, with the hash of its chain as a note. */

@@ -36,6 +36,7 @@ export class States {
   readonly #starrocksRows: StarRocksRows
   readonly #parked = new Set<string>()
   readonly #days = new Set<string>()
+  readonly #judged: readonly StateTable[]
 
   constructor(options: {
     readonly ledger: NaiveLedger
@@ -43,8 +44,9 @@ export class States {
     readonly starrocksRows: StarRocksRows
     readonly barrier: Pos
     readonly tally: Tally
+    readonly starrocks: 'compared' | 'left out'
   }) {
-    const { ledger, log, starrocksRows, ...rest } = options
+    const { ledger, log, starrocksRows, starrocks, ...rest } = options
     this.#ledger = ledger
     this.#log = log
     this.#starrocksRows = starrocksRows
@@ -65,6 +67,8 @@ export class States {
       symbols: table(starrocksStates.symbols),
       streamMeta: table(starrocksStates.streamMeta),
     }
+    // One that is left out is called for and never judged.
+    this.#judged = [...Object.values(this.scylla), ...(starrocks === 'compared' ? Object.values(this.starrocks) : [])]
   }
 
   /** Balances of parked users that stand still, as they may. */
@@ -108,7 +112,7 @@ export class States {
       for (const [table, row] of this.#starrocksRows.reference(reference.data, reference.pos))
         this.starrocks[table].expected(row)
     }
-    for (const table of this.#tables()) table.endOfBarrier()
+    for (const table of this.#judged) table.endOfBarrier()
   }
 
   /** The ledger has taken a record after the barrier. */
@@ -132,11 +136,7 @@ export class States {
   }
 
   end(): void {
-    for (const table of this.#tables()) table.end()
-  }
-
-  #tables(): readonly StateTable[] {
-    return [...Object.values(this.scylla), ...Object.values(this.starrocks)]
+    for (const table of this.#judged) table.end()
   }
 
   #orderChanged(order: OrderId, pos: Pos): void {
