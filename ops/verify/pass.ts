@@ -30,8 +30,9 @@ import { UserOutputsCheck } from './user-outputs-check.ts'
 export type PassPlaces = {
   readonly kafka: KafkaPort
   readonly cql: CqlPort
-  readonly sql: SqlPort
-  readonly archiveDir: string
+  /** Null where there is no StarRocks or no archive: whoever says so looks at the other places of the tally only. */
+  readonly sql: SqlPort | null
+  readonly archiveDir: string | null
   readonly names: StreamNames
   readonly partitions: number
   readonly clock: Clock
@@ -80,7 +81,7 @@ export class Pass {
     onProgress?.('reading ScyllaDB, StarRocks and the archive')
     await Promise.all([
       scanScyllaStates(cql, this.#states).then(() => this.#scanScyllaRows()),
-      scanStarRocksStates(sql, this.#states).then(() => this.#scanStarRocksRows()),
+      sql && scanStarRocksStates(sql, this.#states).then(() => this.#scanStarRocksRows()),
       this.#checkArchive(),
     ])
     // Users' end first: everything in it comes from a log that is at least as long as the one read after it.
@@ -105,13 +106,14 @@ export class Pass {
     return scanScyllaRows({ cql, sink, wants, barrier: common.barrier.pos })
   }
 
-  #scanStarRocksRows(): Promise<void> {
+  async #scanStarRocksRows(): Promise<void> {
     const { sql, sink, wants, common } = this.#options
-    return scanStarRocksRows({ sql, sink, wants, barrier: common.barrier.pos })
+    if (sql) await scanStarRocksRows({ sql, sink, wants, barrier: common.barrier.pos })
   }
 
   async #checkArchive(): Promise<void> {
     const { archiveDir: dir, names, partitions, common, tally, sink, wants } = this.#options
+    if (dir === null) return
     const { archive, archiveLog } = common.readers
     const check = (partition: ArchivePartition, progress: Progress | undefined): Promise<void> =>
       checkArchive({ dir, partition, progress: archived(progress), barrier: common.barrier.pos, tally, sink, wants })

@@ -4,9 +4,12 @@ import { awaitCommonBarrier } from './common-barrier.ts'
 import { Pass, type PassPlaces } from './pass.ts'
 import type { RowShape } from './row-shape.ts'
 import { RowDetails, RowDigests } from './row-sets.ts'
+import type { SqlPort } from '../../runtime/starrocks/sql-port.ts'
 import { type TableResult, Tally } from './tally.ts'
 
 export type VerifyOptions = PassPlaces & {
+  readonly sql: SqlPort
+  readonly archiveDir: string
   /** How long to wait for a barrier behind the log's last Output; 0: take the newest common one. */
   readonly waitMs: number
   /** Differences kept in full, per table. */

@@ -35,8 +35,11 @@ export type MemoryClusterOptions = {
     readonly node: MemoryNode
     readonly mutation: Mutation
   }) => void
-  /** Sees what one replica of a read quorum had not. */
-  readonly onStaleRead?: (client: string) => void
+  /** Sees each write before it is sent to any replica. */
+  readonly onWrite?: (client: string, mutations: readonly Mutation[]) => void
+  readonly onRead?: (client: string, cql: string, params: readonly CqlParam[]) => void
+  /** Told when a replica of a read quorum lacked something, and whether that was mended. */
+  readonly onStaleRead?: (client: string, then: 'repaired' | 'left') => void
   readonly onTie?: (what: string) => void
 }
 
@@ -61,6 +64,8 @@ export class MemoryCluster {
       requestTimeoutMs: 12_000,
       syncMs: 10_000,
       onApply: () => {},
+      onWrite: () => {},
+      onRead: () => {},
       onStaleRead: () => {},
       onTie: () => {},
       ...options,
@@ -84,7 +89,8 @@ export class MemoryCluster {
   write(client: string, mutations: readonly Mutation[]): Promise<void> {
     for (const mutation of mutations) this.#checkTie(mutation)
     return this.#serve(client, 'write', async () => {
-      const { clock, replicaMs, writeTimeoutMs } = this.options
+      const { clock, replicaMs, writeTimeoutMs, onWrite } = this.options
+      onWrite(client, mutations)
       const up = this.nodes.filter(node => node.isUp)
       if (up.length < this.#quorum) throw response(codes.unavailableException, 'too few replicas are up')
       let left = this.#quorum
@@ -129,9 +135,11 @@ export class MemoryCluster {
       const tables = asked.map(node => node.tables)
       const { rows, table, partitions } = select(tables, cql, params)
       const differ = differingRows(tables, table, partitions)
+      this.options.onRead(client, cql, params)
       if (differ.length > 0) {
-        this.options.onStaleRead(client)
-        if (this.options.readRepair()) for (const { partition, id } of differ) repair(asked, table, partition, id)
+        const repairs = this.options.readRepair()
+        this.options.onStaleRead(client, repairs ? 'repaired' : 'left')
+        if (repairs) for (const { partition, id } of differ) repair(asked, table, partition, id)
       }
       return rows
     })

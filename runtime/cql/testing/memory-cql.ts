@@ -50,7 +50,11 @@ export class MemoryCql implements CqlPort {
 
   async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
     const { cluster, name } = this.#options
-    const sized = statements.map(({ cql, params }) => ({ query: cql, params: [...params], bytes: bindParams(params, cql).bytes }))
+    const sized = statements.map(({ cql, params }) => ({
+      query: cql,
+      params: [...params],
+      bytes: bindParams(params, cql).bytes,
+    }))
     for (const batch of splitBatches(sized)) {
       const what = batch[0]?.query ?? ''
       const mutations = batch.map(({ query, params }) => mutationOf({ cql: query, params: params as CqlParam[] }))

@@ -1,8 +1,15 @@
 import type { Mutation } from './cql-text.ts'
 import { MemoryTables, type StoredRow } from './memory-tables.ts'
 
-/** Does again what was written, to these tables. */
-type LogEntry = (tables: MemoryTables) => void
+type LogEntry =
+  | { readonly kind: 'write'; readonly mutation: Mutation }
+  | {
+      readonly kind: 'repair'
+      readonly table: string
+      readonly partition: string
+      readonly id: string
+      readonly row: StoredRow
+    }
 
 /**
  * One replica: what it has in memory, and how much of its commit log is on the disk. A process that dies loses nothing,
@@ -16,8 +23,6 @@ export class MemoryNode {
   #isUp = true
   readonly #log: LogEntry[] = []
   #synced = 0
-  /** Writes that are on the disk: no power loss takes them back. */
-  readonly durable: MemoryTables
 
   constructor(options: {
     readonly name: string
@@ -26,7 +31,6 @@ export class MemoryNode {
     this.name = options.name
     this.generation = options.generation
     this.tables = new MemoryTables(() => {})
-    this.durable = new MemoryTables(() => {})
   }
 
   /** Whether it can be reached. */
@@ -35,18 +39,20 @@ export class MemoryNode {
   }
 
   apply(mutation: Mutation): void {
-    this.#write(tables => tables.apply(mutation))
+    this.#take({ kind: 'write', mutation })
   }
 
   /** Takes in a row as another replica has it. */
   repair(table: string, partition: string, id: string, { columns, ...row }: StoredRow): void {
-    const copy = { ...row, columns: new Map(columns) }
-    this.#write(tables => tables.merge(table, partition, id, copy))
+    this.#take({ kind: 'repair', table, partition, id, row: { ...row, columns: new Map(columns) } })
   }
 
-  /** The commit log is brought to the disk. */
-  sync(): void {
-    for (; this.#synced < this.#log.length; this.#synced++) this.#log[this.#synced]?.(this.durable)
+  /** The commit log is brought to the disk: no power loss takes that back. `seen` is told of each write. */
+  sync(seen: (mutation: Mutation) => void = () => {}): void {
+    for (; this.#synced < this.#log.length; this.#synced++) {
+      const entry = this.#log[this.#synced] as LogEntry
+      if (entry.kind === 'write') seen(entry.mutation)
+    }
   }
 
   /** Cut off, or dead: nothing reaches it. */
@@ -71,12 +77,17 @@ export class MemoryNode {
     this.#log.length = this.#synced
     this.#isUp = false
     this.tables.clear()
-    for (const entry of this.#log) entry(this.tables)
+    for (const entry of this.#log) this.#apply(entry)
     return lost
   }
 
-  #write(entry: LogEntry): void {
+  #take(entry: LogEntry): void {
     this.#log.push(entry)
-    entry(this.tables)
+    this.#apply(entry)
+  }
+
+  #apply(entry: LogEntry): void {
+    if (entry.kind === 'write') this.tables.apply(entry.mutation)
+    else this.tables.merge(entry.table, entry.partition, entry.id, entry.row)
   }
 }
