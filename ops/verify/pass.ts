@@ -32,6 +32,7 @@ import { UserOutputsCheck } from './user-outputs-check.ts'
 export type PassPlaces = {
   readonly kafka: KafkaPort
   readonly cql: CqlPort
+  /** Null where there is no StarRocks or no archive: whoever says so looks at the other places of the tally only. */
   readonly sql: SqlPort | null
   readonly archiveDir: string | null
   readonly names: StreamNames
@@ -119,10 +120,9 @@ export class Pass {
     return scanScyllaRows({ cql, sink, wants, barrier: common.barrier.pos })
   }
 
-  #scanStarRocksRows(): Promise<void> {
+  async #scanStarRocksRows(): Promise<void> {
     const { sql, sink, wants, common } = this.#options
-    if (sql === null) return Promise.resolve()
-    return scanStarRocksRows({ sql, sink, wants, barrier: common.barrier.pos })
+    if (sql) await scanStarRocksRows({ sql, sink, wants, barrier: common.barrier.pos })
   }
 
   async #checkArchive(): Promise<void> {

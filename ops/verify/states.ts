@@ -17,7 +17,7 @@ import type { Row } from './row-shape.ts'
 import { balanceRow, referenceRows as scyllaReference, scyllaStates } from './scylla-shapes.ts'
 import { StateTable } from './state-table.ts'
 import { type StarRocksRows, starrocksStates } from './starrocks-shapes.ts'
-import type { Tally } from './tally.ts'
+import { Tally } from './tally.ts'
 
 /** Every table whose rows change, in both stores, and what the log makes of them at the barrier and after it. */
 export class States {
@@ -29,7 +29,6 @@ export class States {
   readonly #parked = new Set<string>()
   readonly #buckets: HistoryBuckets
   readonly #openSlots: OpenSlots
-  readonly #judged: readonly StateTable[]
 
   constructor(options: {
     readonly ledger: NaiveLedger
@@ -49,6 +48,9 @@ export class States {
     this.#starrocksRows = starrocksRows
     const excused = (rows: { readonly expected: Row; readonly found: Row | null }) => this.#standsStill(rows)
     const table = (shape: StateTable['shape']): StateTable => new StateTable({ shape, ...rest })
+    // One that is left out is called for all the same; what it lacks is told to nobody.
+    const told = starrocks === 'compared' ? rest.tally : new Tally()
+    const starrocksTable = (shape: StateTable['shape']): StateTable => new StateTable({ shape, ...rest, tally: told })
     this.scylla = {
       balances: new StateTable({ shape: scyllaStates.balances, ...rest, excused }),
       historyBuckets: table(scyllaStates.historyBuckets),
@@ -58,14 +60,12 @@ export class States {
       house: table(scyllaStates.house),
     }
     this.starrocks = {
-      orders: table(starrocksStates.orders),
-      balances: table(starrocksStates.balances),
-      assets: table(starrocksStates.assets),
-      symbols: table(starrocksStates.symbols),
-      streamMeta: table(starrocksStates.streamMeta),
+      orders: starrocksTable(starrocksStates.orders),
+      balances: starrocksTable(starrocksStates.balances),
+      assets: starrocksTable(starrocksStates.assets),
+      symbols: starrocksTable(starrocksStates.symbols),
+      streamMeta: starrocksTable(starrocksStates.streamMeta),
     }
-    // One that is left out is called for and never judged.
-    this.#judged = [...Object.values(this.scylla), ...(starrocks === 'compared' ? Object.values(this.starrocks) : [])]
   }
 
   /** Balances of parked users that stand still, as they may. */
@@ -99,7 +99,7 @@ export class States {
       for (const [table, row] of this.#starrocksRows.reference(reference.data, reference.pos))
         this.starrocks[table].expected(row)
     }
-    for (const table of this.#judged) table.endOfBarrier()
+    for (const table of this.#tables()) table.endOfBarrier()
   }
 
   /** The ledger has taken a record after the barrier. */
@@ -126,7 +126,11 @@ export class States {
   }
 
   end(): void {
-    for (const table of this.#judged) table.end()
+    for (const table of this.#tables()) table.end()
+  }
+
+  #tables(): readonly StateTable[] {
+    return [...Object.values(this.scylla), ...Object.values(this.starrocks)]
   }
 
   /** The cell of a balance at a version, at the pos of the record that brought it. */
