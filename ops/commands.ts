@@ -4,6 +4,7 @@ import { admitCommand } from './operate/admit-command.ts'
 import { correctCommand } from './operate/correct-command.ts'
 import { gapCommand } from './operate/gap-command.ts'
 import { redriveCommand } from './operate/redrive-command.ts'
+import { replayCommand } from './replay/command.ts'
 import { statusCommand } from './status/command.ts'
 import { verifyCommand } from './verify/command.ts'
 
@@ -16,4 +17,5 @@ export const commands: readonly OpsCommand[] = [
   correctCommand,
   admitCommand,
   redriveCommand,
+  replayCommand,
 ]

@@ -13,6 +13,8 @@ export type Result =
       readonly plan: Plan | null
       readonly sent: Sent
       readonly when: 'now' | 'before'
+      /** What this process did itself besides. */
+      readonly effect: string | null
       readonly answer: Answer
     }
   | {
@@ -20,6 +22,8 @@ export type Result =
       readonly plan: Plan | null
       readonly sent: Sent
       readonly when: 'now' | 'before'
+      /** What this process did itself besides. */
+      readonly effect: string | null
       readonly waitMs: number
     }
 
@@ -29,12 +33,13 @@ const timeText = (time: bigint): string => new Date(Number(time / 1000n)).toISOS
 export const answerText = (name: string, result: Result): string => {
   if (result.kind === 'dry-run')
     return `settle ${name}: dry run, nothing was sent; the same command without --dry-run sends it`
-  const { sent, when } = result
+  const { sent, when, effect } = result
   const { id, who, why, time } = sent.record.command
-  const head =
+  const earlier =
     when === 'before'
       ? `command ${id} was sent before, by ${who} at ${timeText(time)} ("${why}"); nothing was sent now\n`
       : ''
+  const head = effect === null ? earlier : `${earlier}settle ${name}: ${effect}\n`
   if (result.kind === 'unanswered') {
     const waited = result.waitMs === 0 ? 'nobody waited for an answer' : `no answer within ${result.waitMs} ms`
     return (
@@ -91,11 +96,12 @@ const answerJson = (answer: Answer): unknown => {
 export const resultJson = (result: Result): Readonly<Record<string, unknown>> => {
   const facts = result.plan?.facts ?? null
   if (result.kind === 'dry-run') return { sent: 'no', command: commandJson(result.plan.record), facts, answer: null }
-  const { sent, when } = result
+  const { sent, when, effect } = result
   return {
     sent: when,
     command: commandJson(sent.record),
     facts,
+    ...(effect === null ? {} : { effect }),
     answer: result.kind === 'answered' ? answerJson(result.answer) : null,
   }
 }

@@ -4,7 +4,7 @@ import { classify, isElecting, wasAnswered } from './classify.ts'
 import type { Client } from './client.ts'
 import type { KafkaLimits } from './limits.ts'
 import { nobody, OffsetCommitter } from './offset-committer.ts'
-import type { CommittedOffset, KafkaAdmin, TopicSpec } from './port.ts'
+import type { CommittedOffset, GroupMember, KafkaAdmin, TopicSpec } from './port.ts'
 import { within } from './within.ts'
 
 const topicsRequestMs = 30_000
@@ -72,10 +72,14 @@ export class LazyAdmin implements KafkaAdmin {
     )
   }
 
-  memberCount(group: string): Promise<number> {
+  members(group: string): Promise<readonly GroupMember[]> {
     return this.useOfGroup(`describe group ${group}`, async admin => {
       const { groups } = await admin.describeGroups([group])
-      return groups[0]?.members.length ?? 0
+      // The broker writes an address with a slash before it, for the host name that it does not look up.
+      return (groups[0]?.members ?? []).map(({ clientId, clientHost }) => ({
+        clientId,
+        host: clientHost.replace(/^\//, ''),
+      }))
     })
   }
 

@@ -79,7 +79,7 @@ beforeEach(async () => {
   const start = toCommitted({ offset: 0n, n: 0n, pos: pos(0n) })
   const { archive, archiveLog } = names.groups
   await vi.waitUntil(
-    async () => (await kafka.admin.memberCount(archive)) + (await kafka.admin.memberCount(archiveLog)) === 0,
+    async () => [...(await kafka.admin.members(archive)), ...(await kafka.admin.members(archiveLog))].length === 0,
     { timeout: 30_000, interval: 200 },
   )
   await kafka.admin.setOffsets({
