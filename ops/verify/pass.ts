@@ -25,15 +25,15 @@ import { scanStarRocksRows, scanStarRocksStates } from './scan-starrocks.ts'
 import { intervalRow, scyllaRows } from './scylla-shapes.ts'
 import { StarRocksRows } from './starrocks-shapes.ts'
 import { States } from './states.ts'
-import type { Tally } from './tally.ts'
+import type { PlaceName, Tally } from './tally.ts'
 import { UserOutputsCheck } from './user-outputs-check.ts'
 
-/** Every place of a stream. */
+/** Every place of a stream; null: it is left out. */
 export type PassPlaces = {
   readonly kafka: KafkaPort
   readonly cql: CqlPort
-  readonly sql: SqlPort
-  readonly archiveDir: string
+  readonly sql: SqlPort | null
+  readonly archiveDir: string | null
   readonly names: StreamNames
   readonly partitions: number
   readonly clock: Clock
@@ -60,7 +60,8 @@ export class Pass {
 
   constructor(options: PassOptions) {
     this.#options = options
-    const { sink, partitions, common, tally } = options
+    const { partitions, common, tally, sql } = options
+    const sink = sinkOf(options)
     const rows = new ExpectedRows({ sink, partitions, starrocks: this.#starrocks, buckets: this.#buckets })
     this.#rows = rows
     this.#ledger = new NaiveLedger({
@@ -83,6 +84,7 @@ export class Pass {
       starrocksRows: this.#starrocks,
       barrier,
       tally,
+      starrocks: sql === null ? 'left out' : 'compared',
     })
   }
 
@@ -92,7 +94,7 @@ export class Pass {
     onProgress?.('reading ScyllaDB, StarRocks and the archive')
     await Promise.all([
       scanScyllaStates(cql, this.#states).then(() => this.#scanScyllaRows()),
-      scanStarRocksStates(sql, this.#states).then(() => this.#scanStarRocksRows()),
+      sql && scanStarRocksStates(sql, this.#states).then(() => this.#scanStarRocksRows()),
       this.#checkArchive(),
     ])
     // Users' end first: everything in it comes from a log that is at least as long as the one read after it.
@@ -119,12 +121,14 @@ export class Pass {
 
   #scanStarRocksRows(): Promise<void> {
     const { sql, sink, wants, common } = this.#options
+    if (sql === null) return Promise.resolve()
     return scanStarRocksRows({ sql, sink, wants, barrier: common.barrier.pos })
   }
 
   async #checkArchive(): Promise<void> {
     const { archiveDir: dir, names, partitions, common, tally, sink, wants } = this.#options
     const { archive, archiveLog } = common.readers
+    if (dir === null || archive === null || archiveLog === null) return
     const check = (partition: ArchivePartition, progress: Progress | undefined): Promise<void> =>
       checkArchive({ dir, partition, progress: archived(progress), barrier: common.barrier.pos, tally, sink, wants })
     const { stream } = names
@@ -227,6 +231,19 @@ type Walk = {
   readonly usersEnd: ReadonlyMap<number, PartitionBounds>
   readonly end: bigint
   readonly states: States | null
+}
+
+/** Without the rows that a place which is left out should have. */
+const sinkOf = ({ sink, sql, archiveDir }: PassOptions): RowSink => {
+  const leftOut = new Set<PlaceName>()
+  if (sql === null) leftOut.add('StarRocks')
+  if (archiveDir === null) leftOut.add('CSV')
+  return {
+    expected: (shape, row) => {
+      if (!leftOut.has(shape.place)) sink.expected(shape, row)
+    },
+    found: (shape, row) => sink.found(shape, row),
+  }
 }
 
 /** The archive commits the last record of a closed window, with the hash of its chain as a note. */

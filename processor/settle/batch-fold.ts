@@ -230,7 +230,7 @@ export class BatchFold {
     if (previous !== lastBarrier)
       throw refuse(
         'barrier-order',
-        `partition ${partition}: the barrier at pos ${pos} follows pos ${previous}, but the one read before it is at ${lastBarrier}; the group's offset is not just after a barrier: set it with settle replay`,
+        `partition ${partition}: the barrier at pos ${pos} follows pos ${previous}, but the one read before it is at ${lastBarrier}; the group's offset is not just after a barrier. Stop all of settle, then: settle replay --group settle --to ${lastBarrier}`,
         { partition, pos, previous, lastBarrier },
       )
     if (pos <= lastBarrier)

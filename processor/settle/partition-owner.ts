@@ -74,6 +74,8 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   readonly #giveUp = new AbortController()
   readonly #reread: LogReread
   #loop: OwnerState = { kind: 'opening' }
+  /** From the first acknowledged batch on: whoever watches sees when a partition has been taken over. */
+  #isAtWork = false
   #wake = Promise.withResolvers<void>()
   #taken = Promise.withResolvers<void>()
   #running: Promise<unknown> = Promise.resolve()
@@ -228,8 +230,13 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   }
 
   async #writeCells({ records, rows }: Batch): Promise<void> {
-    const { clock, metrics, partition, conservation } = this.#options
+    const { clock, metrics, log, partition, conservation } = this.#options
     await this.#write('cells', rows.cells)
+    if (!this.#isAtWork) {
+      this.#isAtWork = true
+      const { n, pos } = (records.at(-1) as ReadRecord<UserRecord>).record
+      log.info({ partition, n, pos }, 'first batch acknowledged')
+    }
     const barriers = new Set<UserRecord>(rows.barriers)
     for (const { record, offset } of records) {
       if (!barriers.has(record)) continue

@@ -31,8 +31,9 @@ export type CqlOptions = {
   readonly clock: Clock
   /** Told of each attempt that failed and is made again, by its code. */
   readonly onRetry?: (code: string) => void
-  /** Bounds that tests shorten. */
+  /** How long to wait for a first node to answer; `cqlLimits.openForMs` when not said. */
   readonly openForMs?: number
+  /** A bound that tests shorten. */
   readonly tryForMs?: number
 }
 
