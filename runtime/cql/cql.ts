@@ -15,6 +15,7 @@ import {
   type NodeGenerations,
 } from './port.ts'
 import { type SizedStatement, splitBatches } from './split-batches.ts'
+import { checkDefine, checkQuery, checkWrite } from './statement-rules.ts'
 
 export type CqlOptions = {
   /** host:port of some nodes; the others are found through them, on the port of the first. */
@@ -114,6 +115,8 @@ class Cql implements CqlPort {
   readonly #client: Client
   readonly #options: CqlOptions
   readonly #inFlight: InFlight
+  /** Writes that passed the rules: a few dozen texts. */
+  readonly #checked = new Set<string>()
   #toldMs = Number.NEGATIVE_INFINITY
   /** Requests that failed since the last line about it. */
   #untold = 0
@@ -144,6 +147,7 @@ class Cql implements CqlPort {
     fetchSize: number,
     signal?: AbortSignal,
   ): AsyncIterable<CqlRow[]> {
+    checkQuery(cql)
     const { values } = bindParams(params, cql)
     let pageState: string | undefined
     do {
@@ -159,6 +163,8 @@ class Cql implements CqlPort {
 
   async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
     const bound = statements.map(({ cql, params }): SizedStatement => {
+      if (!this.#checked.has(cql)) checkWrite(cql)
+      this.#checked.add(cql)
       const { values, bytes } = bindParams(params, cql)
       return { query: cql, params: values, bytes }
     })
@@ -174,6 +180,7 @@ class Cql implements CqlPort {
   }
 
   async define(cql: string): Promise<void> {
+    checkDefine(cql)
     await this.#until(undefined, cql, () => this.#client.execute(cql, [], { prepare: false }))
   }
 
