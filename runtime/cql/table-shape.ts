@@ -1,3 +1,5 @@
+import { splitTop } from './statement-rules.ts'
+
 /** Names and types of a keyspace's columns and of its types' fields, as `table.column` → `type kind`. */
 export type TableShape = ReadonlyMap<string, string>
 
@@ -43,22 +45,6 @@ const keyKinds = (clause: string): ReadonlyMap<string, string> => {
     ...names.map((name, at) => [name.trim(), `partition_key ${at}`] as const),
     ...clustering.map((name, at) => [name.trim(), `clustering ${at}`] as const),
   ])
-}
-
-/** Splits at commas outside of brackets. */
-const splitTop = (text: string): string[] => {
-  const parts: string[] = []
-  let depth = 0
-  let part = ''
-  for (const char of text) {
-    if (char === '(' || char === '<') depth++
-    if (char === ')' || char === '>') depth--
-    if (char === ',' && depth === 0) {
-      parts.push(part.trim())
-      part = ''
-    } else part += char
-  }
-  return [...parts, part.trim()].filter(each => each !== '')
 }
 
 const plain = (type: string): string => type.replace(/\s/g, '').toLowerCase()
