@@ -22,7 +22,7 @@ import { scanScyllaRows, scanScyllaStates } from './scan-scylla.ts'
 import { scanStarRocksRows, scanStarRocksStates } from './scan-starrocks.ts'
 import { intervalRow, scyllaRows } from './scylla-shapes.ts'
 import { StarRocksRows } from './starrocks-shapes.ts'
-import { States } from './states.ts'
+import { operatedUser, States } from './states.ts'
 import type { Tally } from './tally.ts'
 import { UserOutputsCheck } from './user-outputs-check.ts'
 
@@ -163,6 +163,8 @@ export class Pass {
       this.#starrocks.learn(record.output.reference, record.pos)
       this.#log.reference = { data: record.output.reference, pos: record.pos }
     }
+    const operated = operatedUser(record)
+    if (operated !== null) this.#log.operated(operated, record.pos)
     this.#ledger.take(record)
     const users = [...this.#rows.users]
     this.#rows.end()
