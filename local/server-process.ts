@@ -84,6 +84,8 @@ export function isAlive(id: ProcessId): boolean {
  */
 export async function endProcess(id: ProcessId, options: { graceMs: number }): Promise<'ended' | 'killed' | 'gone'> {
   if (!signal(id, 'SIGTERM')) return 'gone'
+  // One that is frozen hears of it only when it goes on.
+  signal(id, 'SIGCONT')
   if (await goneWithin(id, options.graceMs)) return 'ended'
   await killProcess(id)
   return 'killed'
@@ -97,7 +99,17 @@ export async function killProcess(id: ProcessId): Promise<void> {
   }
 }
 
-function signal(id: ProcessId, name: 'SIGTERM' | 'SIGKILL'): boolean {
+/** SIGSTOP: it keeps its memory, its connections and its ports, and does nothing. False when it is gone. */
+export function freezeProcess(id: ProcessId): boolean {
+  return signal(id, 'SIGSTOP')
+}
+
+/** SIGCONT; nothing when it is gone. */
+export function thawProcess(id: ProcessId): void {
+  signal(id, 'SIGCONT')
+}
+
+function signal(id: ProcessId, name: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): boolean {
   if (!isAlive(id)) return false
   try {
     process.kill(id.pid, name)

@@ -48,6 +48,8 @@ export function serviceEnvironment(services: Partial<Services>): Record<string, 
     ...(cassandra && {
       CQL_CONTACT_POINTS: cassandra.contactPoints.map(host => `${host}:${cassandra.port}`).join(','),
       CQL_DATACENTER: cassandra.localDataCenter,
+      // Up to three copies, as many as there are nodes: `settle init` makes the keyspace with so many.
+      CQL_REPLICATION_FACTOR: `${Math.min(3, cassandra.contactPoints.length)}`,
     }),
     ...(starrocks && {
       STARROCKS_HTTP: starrocks.feHttp,

@@ -3,6 +3,7 @@ import { dockerServices, startDocker, stopDocker } from './docker-stack.ts'
 import { runs, serves, startLocal, stopLocal } from './local-stack.ts'
 import { type Progress, silent } from './progress.ts'
 import { type Environment, SERVER_NAMES, type ServerName, type Settings, settingsFrom } from './settings.ts'
+import { freezeProcess, thawProcess } from './server-process.ts'
 import { SetupError } from './setup-error.ts'
 import { lockStack } from './stack-lock.ts'
 import { readState, type ServerRecord, type Services, type StateFile, stateFilePath } from './state-file.ts'
@@ -140,6 +141,19 @@ export async function startServer(id: string, options: StackOptions & { progress
   const state = requireState(settings.dataDir)
   const work = { settings, env, state, progress: options.progress ?? silent }
   await startLocal(work, [recordOf(state, id).server], { ids: [id] })
+}
+
+/**
+ * Freezes one server of the stack (SIGSTOP): it keeps its connections and answers nobody.
+ * @returns what lets it go on; nothing when it was killed meanwhile
+ * @throws SetupError when there is no such server, or it does not run
+ */
+export function freezeServer(id: string, options: StackOptions = {}): () => void {
+  const { dataDir } = settingsFrom(options.env ?? process.env)
+  const { process: frozen } = recordOf(requireState(dataDir), id)
+  if (frozen === null || !freezeProcess(frozen))
+    throw new SetupError(`${id} of the stack in ${dataDir} does not run: there is nothing to freeze.`)
+  return () => thawProcess(frozen)
 }
 
 function requireState(dataDir: string): StateFile {

@@ -1,9 +1,19 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isAlive, killProcess, type ProcessId, spawnServer } from './server-process.ts'
-import { clean, down, serviceEnvironment, stackFromFile, startServer, status, stopServer, up } from './stack.ts'
+import {
+  clean,
+  down,
+  freezeServer,
+  serviceEnvironment,
+  stackFromFile,
+  startServer,
+  status,
+  stopServer,
+  up,
+} from './stack.ts'
 import { type ServerRecord, type StateFile, writeState } from './state-file.ts'
 
 const proxied = { listen: '127.0.0.1:19094', advertised: '127.0.0.1:19095' }
@@ -133,6 +143,24 @@ test('one server is stopped and started by its name', async () => {
   expect(isAlive(running)).toBe(false)
 })
 
+test('one server is frozen and goes on; down ends it even so', async () => {
+  expect(() => freezeServer('kafka', { env })).toThrow('No stack was started')
+  writeState(stateWith(running))
+  const stateOf = (): string | undefined =>
+    /^State:\t(\w)/m.exec(readFileSync(`/proc/${running.pid}/status`, 'utf8'))?.[1]
+  const thaw = freezeServer('kafka', { env })
+  await expect.poll(stateOf).toBe('T')
+  thaw()
+  await expect.poll(stateOf).not.toBe('T')
+  freezeServer('kafka', { env })
+  await expect.poll(stateOf).toBe('T')
+  const startedMs = performance.now()
+  expect(await down({ env })).toEqual(['kafka'])
+  // Less than the grace after which SIGKILL would have ended it.
+  expect(performance.now() - startedMs).toBeLessThan(15_000)
+  expect(() => freezeServer('kafka', { env })).toThrow('does not run')
+})
+
 test('the services read the variables that they expect', () => {
   expect(
     serviceEnvironment({
@@ -151,6 +179,7 @@ test('the services read the variables that they expect', () => {
     KAFKA_BROKERS: '127.0.0.1:1,127.0.0.1:2',
     CQL_CONTACT_POINTS: '127.0.0.1:3,127.0.0.2:3',
     CQL_DATACENTER: 'datacenter1',
+    CQL_REPLICATION_FACTOR: '2',
     STARROCKS_HTTP: 'http://127.0.0.1:4',
     STARROCKS_LOAD_HOSTS: '127.0.0.1:5',
     STARROCKS_MYSQL: '127.0.0.1:6',

@@ -35,6 +35,7 @@ export class Repartition implements Service {
   readonly #leadership: Leadership
   readonly #meters: RepartitionMeters
   #pos: Pos | null = null
+  #maxMessageBytes = 0
 
   constructor(settings: RepartitionSettings, ports: RepartitionPorts) {
     this.#settings = settings
@@ -67,6 +68,8 @@ export class Repartition implements Service {
     const { names, partitions } = this.#settings
     await checkPartitions({ kafka, log, topic: names.topics.users, partitions })
     await checkPartitions({ kafka, log, topic: names.topics.log, partitions: 1 })
+    const key = 'max.message.bytes'
+    this.#maxMessageBytes = Number((await kafka.admin.topicConfig(names.topics.users, [key])).get(key))
   }
 
   async #lead(signal: AbortSignal): Promise<void> {
@@ -81,7 +84,13 @@ export class Repartition implements Service {
         this.#pos = pos
         this.#meters.pos.set(Number(pos))
       }
-      const term = { settings: this.#settings, ports: this.#ports, meters: this.#meters, writer, fetcher, onProgress }
+      const [settings, ports, meters, maxMessageBytes] = [
+        this.#settings,
+        this.#ports,
+        this.#meters,
+        this.#maxMessageBytes,
+      ]
+      const term = { settings, ports, meters, writer, fetcher, maxMessageBytes, onProgress }
       await new Term(term, recovered).run(signal)
     } finally {
       await fetcher.close()

@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { describe, expect, test } from 'vitest'
 import type { EngineOutput, LogRecord, ReferenceData, UserRecord } from '../../core/events.ts'
-import { amount, assetId, pos as asPos, symbolId } from '../../core/ids.ts'
+import { amount, assetId, orderId, pos as asPos, price, symbolId } from '../../core/ids.ts'
 import { history } from '../../core/testing/history.ts'
 import { base, house, quote } from '../../core/testing/tiny-exchange.ts'
 import { MemoryBroker, type MemoryBrokerOptions } from '../../runtime/kafka/testing/memory-broker.ts'
@@ -21,6 +21,7 @@ const { log: logTopic, users: usersTopic } = names.topics
 const quiet = pino({ level: 'silent' })
 const partitions = 3
 const firstPos = 1_700_000_000_000_000n
+const maxPos = 2n ** 63n - 1n
 
 const reference: ReferenceData = {
   assets: [
@@ -55,10 +56,13 @@ class World {
   readonly broker: MemoryBroker
   #pos = firstPos
 
-  constructor(broker: Partial<MemoryBrokerOptions> = {}) {
+  constructor(
+    broker: Partial<MemoryBrokerOptions> = {},
+    usersConfig: Readonly<Record<string, string>> = { 'max.message.bytes': '8388608' },
+  ) {
     this.broker = new MemoryBroker({ clock: this.clock, ...broker })
     this.broker.addTopic({ topic: logTopic, partitions: 1 })
-    this.broker.addTopic({ topic: usersTopic, partitions, config: { 'max.message.bytes': '8388608' } })
+    this.broker.addTopic({ topic: usersTopic, partitions, config: usersConfig })
     this.append({ kind: 'Reference', at: this.#at(), output: { ...nothing, reference } })
   }
 
@@ -121,13 +125,14 @@ class World {
 }
 
 /** `user.outputs` is the log folded anew, with a barrier wherever one was found. */
-const check = ({ users: found, broker }: World, admitted: ReadonlySet<bigint> = new Set()): void => {
+const check = ({ users: found, broker }: World, admitted: ReadonlySet<bigint> = new Set(), below = maxPos): void => {
   const barriers = new Set(found[0]?.filter(({ kind }) => kind === 'Barrier').map(({ src }) => src))
   const repartitioner = new Repartitioner(emptyState(partitions))
   const expected: UserRecord[][] = Array.from({ length: partitions }, () => [])
   const partition = broker.log(logTopic, 0)
   for (const { offset: src, value } of partition.tail(1_000_000, partition.high)) {
     const record = decodeLogRecord(value)
+    if (record.pos >= below) break
     if (!admitted.has(record.pos)) expect(repartitioner.refusal(record)).toBeNull()
     const placed = [...repartitioner.take(src, record), ...(barriers.has(src) ? repartitioner.barrier() : [])]
     for (const each of placed) expected[each.partition]?.push(decodeUserRecord(encodeUserRecord(each.record)))
@@ -304,6 +309,49 @@ describe('a start', () => {
   })
 })
 
+describe('an output larger than what Kafka takes at once', () => {
+  /** Rejected orders of one user: they need no funds, and all go to one partition. */
+  const rejects = (count: number): EngineOutput => ({
+    ...nothing,
+    orders: Array.from({ length: count }, (_, i) => ({
+      order: orderId(BigInt(i + 1)),
+      user: house,
+      symbol: symbolId(7),
+      side: 'Buy',
+      type: 'Limit',
+      timeInForce: 'GoodTillCancel',
+      price: price(1n),
+      quantity: amount(10n),
+      filled: amount(0n),
+      remaining: amount(0n),
+      state: 'Rejected',
+      reason: 'no funds',
+    })),
+  })
+  const largest = { 'max.message.bytes': '40000' }
+
+  test('is written by itself, and many small ones in as many transactions as they need', async () => {
+    const world = new World({}, largest)
+    for (let i = 0; i < 40; i++) world.output(rejects(i === 20 ? 900 : 100))
+    const { stop } = world.repartition({ barrierOutputs: 1000 })
+    await world.done()
+    await stop()
+    check(world)
+  })
+
+  test('stops with its size, the limit and the setting once the topic does not take it', async () => {
+    const world = new World({}, largest)
+    world.output(rejects(100))
+    const pos = world.output(rejects(3000))
+    await expect(world.repartition().done).rejects.toMatchObject({
+      code: 'output-bytes',
+      reason: 'refused',
+      message: expect.stringMatching(new RegExp(`at pos ${pos} becomes \\d+ bytes .* max.message.bytes=40000; raise`)),
+    })
+    check(world, new Set(), pos)
+  })
+})
+
 describe('an output that fails its checks', () => {
   const wrong: EngineOutput = {
     ...nothing,
@@ -332,7 +380,11 @@ describe('an output that fails its checks', () => {
         reason: 'refused',
         message: expect.stringContaining(`settle admit --pos ${pos}`),
       })
-    for (const records of world.users) for (const record of records) expect(record.pos).toBeLessThan(pos)
+    for (const records of world.users) {
+      expect(records.at(-1)).toMatchObject({ kind: 'Barrier', src: expect.any(BigInt) })
+      for (const record of records) expect(record.pos).toBeLessThan(pos)
+    }
+    check(world, new Set(), pos)
   })
 
   test('is taken once an operator has admitted it further on, by whoever starts then and later', async () => {

@@ -2,7 +2,7 @@ import type { LogRecord } from '../../core/events.ts'
 import type { Pos } from '../../core/ids.ts'
 import { userKey } from '../../core/partition.ts'
 import type { Fetcher, KafkaRecord, OutgoingRecord, TxWriter } from '../../runtime/kafka/port.ts'
-import { refuse } from '../../runtime/stop.ts'
+import { refuse, type Stop } from '../../runtime/stop.ts'
 import { decodeLogRecord, encodeUserRecord } from '../../schemas/codec.ts'
 import { limits } from './limits.ts'
 import type { RepartitionMeters } from './meters.ts'
@@ -16,13 +16,23 @@ type TermOptions = {
   readonly meters: RepartitionMeters
   readonly writer: TxWriter
   readonly fetcher: Fetcher
+  /** What `user.outputs` takes of one partition in one request. */
+  readonly maxMessageBytes: number
   readonly onProgress: (pos: Pos) => void
 }
+
+/** A record with the bytes it goes out in. */
+type Outgoing = { readonly record: Placed['record']; readonly outgoing: OutgoingRecord }
+
+/** With what Kafka adds to each record and to their batch, on the safe side. */
+const bytesOf = (records: readonly Outgoing[]): number =>
+  records.reduce((sum, { outgoing }) => sum + outgoing.value.length + limits.recordOverheadBytes, 0)
 
 /** From one fence to the next. */
 export class Term {
   readonly #options: TermOptions
   readonly #repartitioner: Repartitioner
+  readonly #batchBytes: number
   #referenceSrc: bigint
   #offset: bigint
   #lastSrc: bigint
@@ -33,6 +43,7 @@ export class Term {
   constructor(options: TermOptions, { repartitioner, src, referenceSrc }: Recovered) {
     this.#options = options
     this.#repartitioner = repartitioner
+    this.#batchBytes = Math.min(limits.batchBytes, options.maxMessageBytes)
     this.#referenceSrc = referenceSrc
     this.#offset = src + 1n
     this.#lastSrc = src
@@ -59,17 +70,32 @@ export class Term {
 
   /** Log records into transactions: each output whole, as many as fit. */
   async #write(records: readonly KafkaRecord[]): Promise<void> {
-    let batch: Placed[] = []
+    let batch: Outgoing[] = []
+    let bytes = 0
     let count = 0
     const flush = async (): Promise<void> => {
       if (batch.length > 0) await this.#commit(batch)
       batch = []
+      bytes = 0
       count = 0
     }
     for (const { offset, value } of records) {
       const record = decodeLogRecord(value)
-      await this.#check(offset, record)
-      batch.push(...this.#repartitioner.take(offset, record))
+      const refused = await this.#refused(offset, record)
+      if (refused) {
+        // What stands before it is settled, and behind a barrier, so that everybody can be proven up to here.
+        if (this.#repartitioner.barrierPossible) this.#barrier(batch)
+        await flush()
+        throw refused
+      }
+      const placed = this.#repartitioner.take(offset, record).map(each => this.#outgoing(each))
+      const more = bytesOf(placed)
+      if (bytes + more > this.#batchBytes) {
+        await flush()
+        this.#checkFits(record, placed)
+      }
+      batch.push(...placed)
+      bytes += more
       this.#lastSrc = offset
       if (record.kind === 'Reference') this.#referenceSrc = offset
       if (this.#repartitioner.outputsSinceBarrier >= this.#options.settings.barrierOutputs) this.#barrier(batch)
@@ -81,21 +107,39 @@ export class Term {
     await flush()
   }
 
-  #barrier(batch: Placed[]): void {
-    batch.push(...this.#repartitioner.barrier())
+  /** An output that is larger than a transaction's bound goes alone, as long as Kafka takes each partition's part. */
+  #checkFits({ pos }: LogRecord, placed: readonly Outgoing[]): void {
+    const { maxMessageBytes, settings } = this.#options
+    for (const [partition, records] of Map.groupBy(placed, ({ outgoing }) => outgoing.partition)) {
+      const bytes = bytesOf(records)
+      if (bytes <= maxMessageBytes) continue
+      const { users } = settings.names.topics
+      throw refuse(
+        'output-bytes',
+        `the output at pos ${pos} becomes ${bytes} bytes in ${users}-${partition}, above its max.message.bytes=${maxMessageBytes}; raise that of the topic (kafka-configs.sh --alter) and MAX_MESSAGE_BYTES, then start again`,
+        { pos, partition, bytes, maxMessageBytes },
+      )
+    }
+  }
+
+  #barrier(batch: Outgoing[]): void {
+    batch.push(...this.#repartitioner.barrier().map(each => this.#outgoing(each)))
     this.#barrierMs = this.#options.ports.clock.monotonicMs()
     this.#options.meters.barriers.inc()
   }
 
-  async #commit(batch: readonly Placed[]): Promise<void> {
+  #outgoing({ partition, record }: Placed): Outgoing {
+    const topic = this.#options.settings.names.topics.users
+    const value = encodeUserRecord(record)
+    const outgoing = { topic, partition, key: keyOf(record), value, timestampMs: record.pos / 1000n }
+    return { record, outgoing }
+  }
+
+  async #commit(batch: readonly Outgoing[]): Promise<void> {
     const { ports, settings, meters, writer, onProgress } = this.#options
     const { names } = settings
     const startMs = ports.clock.monotonicMs()
-    const records = batch.map(({ partition, record }): OutgoingRecord => {
-      const key = keyOf(record)
-      const value = encodeUserRecord(record)
-      return { topic: names.topics.users, partition, key, value, timestampMs: record.pos / 1000n }
-    })
+    const records = batch.map(({ outgoing }) => outgoing)
     const last = batch.at(-1)?.record
     // With a barrier goes where the reference data stands, so that the next start need not search the log for it.
     const groupOffset =
@@ -116,15 +160,13 @@ export class Term {
   }
 
   /** An output that fails its checks stops everything behind it, unless an operator has admitted it further on. */
-  async #check(offset: bigint, record: LogRecord): Promise<void> {
+  async #refused(offset: bigint, record: LogRecord): Promise<Stop | null> {
     const refusal = this.#repartitioner.refusal(record)
-    if (!refusal) return
+    if (!refusal) return null
     if (!this.#admitted.has(record.pos)) await this.#readAdmits(offset + 1n)
-    if (this.#admitted.delete(record.pos)) {
-      this.#options.ports.log.error({ pos: record.pos, ...refusal }, 'taken though it fails its checks: admitted')
-      return
-    }
-    throw this.#refused(offset, record, refusal)
+    if (!this.#admitted.delete(record.pos)) return outputRefused(offset, record, refusal)
+    this.#options.ports.log.error({ pos: record.pos, ...refusal }, 'taken though it fails its checks: admitted')
+    return null
   }
 
   async #readAdmits(from: bigint): Promise<void> {
@@ -140,18 +182,18 @@ export class Term {
       offset = next
     }
   }
+}
 
-  #refused(offset: bigint, { kind, pos, at }: LogRecord, { kind: code, message }: Refusal): Error {
-    const wayOut =
-      kind === 'Output'
-        ? `admit it with: settle admit --pos ${pos}`
-        : 'see that it is the engine of this stream: reference data can not be admitted'
-    return refuse(
-      'output-refused',
-      `${kind} at pos ${pos} (offset ${offset}, session ${at.epoch}/${at.random} seq ${at.seq}) fails its checks: ${message}; look at the engine, then ${wayOut}`,
-      { offset, pos, check: code },
-    )
-  }
+const outputRefused = (offset: bigint, { kind, pos, at }: LogRecord, { kind: code, message }: Refusal): Stop => {
+  const wayOut =
+    kind === 'Output'
+      ? `admit it with: settle admit --pos ${pos}`
+      : 'see that it is the engine of this stream: reference data can not be admitted'
+  return refuse(
+    'output-refused',
+    `${kind} at pos ${pos} (offset ${offset}, session ${at.epoch}/${at.random} seq ${at.seq}) fails its checks: ${message}; look at the engine, then ${wayOut}`,
+    { offset, pos, check: code },
+  )
 }
 
 const keyOf = (record: Placed['record']): Buffer | null => {

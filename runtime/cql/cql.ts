@@ -24,7 +24,7 @@ export type CqlOptions = SendAgainOptions & {
   /** Empty: no credentials are sent. */
   readonly username: string
   readonly password: string
-  /** A bound that tests shorten. */
+  /** How long to wait for a first node to answer; `cqlLimits.openForMs` when not said. */
   readonly openForMs?: number
 }
 

@@ -125,6 +125,10 @@ const shown = (command: CommandRecord): string => {
       return ` of user ${command.correction.user}, asset ${command.correction.asset}, version ${command.correction.version}`
     case 'Admit':
       return ` of pos ${command.refusedPos}`
+    case 'Redrive':
+      return ` of user ${command.user}`
+    case 'Note':
+      return `: ${command.text}`
   }
 }
 

@@ -100,6 +100,15 @@ export class Supervised {
     }
   }
 
+  /** SIGSTOP for as long as the wait takes. False when there is nothing to freeze. */
+  async holdWhile(wait: Promise<unknown>): Promise<boolean> {
+    const release = this.hold()
+    if (!release) return false
+    await wait
+    release()
+    return true
+  }
+
   /** Ends it for good: by SIGTERM within the bound, by SIGKILL otherwise or at once. */
   async retire({
     with: how,

@@ -1,17 +1,16 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Stack, up } from '../../local/stack.ts'
 import { CqlTuple, type CqlPort } from '../../runtime/cql/port.ts'
-import { openKafka } from '../../runtime/kafka/kafka.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import { namesOf, type StreamNames } from '../../runtime/names.ts'
 import { openMysql } from '../../runtime/starrocks/mysql.ts'
 import type { SqlPort } from '../../runtime/starrocks/sql-port.ts'
 import { decodeUserRecord, encodeUserRecord } from '../../schemas/codec.ts'
 import type { Pipeline } from '../../sim/pipeline/pipeline.ts'
-import { newPipeline, newStream, openStore, runToTheEnd } from '../pipeline/run-to-the-end.ts'
+import { newPipeline, newStream, runToTheEnd } from '../pipeline/run-to-the-end.ts'
+import { openBroker, openStore } from '../pipeline/stack-clients.ts'
 
 /** The rate makes the flow last while it is verified the first time. */
 const engine = { ENGINE_SEED: '11', ENGINE_USERS: '30', ENGINE_ORDERS: '800', ENGINE_RATE: '60' }
@@ -44,13 +43,7 @@ beforeAll(async () => {
   cql = await openStore(stack, stream)
   const { mysqlHost, mysqlPort, user, password } = stack.starrocks
   sql = openMysql({ address: `${mysqlHost}:${mysqlPort}`, user, password, database: names.database })
-  kafka = openKafka({
-    brokers: stack.kafka.brokers,
-    clientId: 'corruption',
-    log: pino({ level: 'silent' }),
-    sessionTimeoutMs: 6000,
-    heartbeatIntervalMs: 500,
-  })
+  kafka = openBroker(stack, 'corruption')
 })
 
 afterAll(async () => {

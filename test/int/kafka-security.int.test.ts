@@ -72,7 +72,8 @@ it('SASL without TLS, on loopback', async () => {
   expect(await useAll(open(broker.saslPlaintext, { KAFKA_SASL: 'scram-sha-256', ...sasl }))).toEqual(['x'])
 })
 
-it.each([
+// kafkajs tries a broker for seconds before it gives up: these mostly wait.
+it.concurrent.each([
   ['a broker whose certificate nobody we know has signed', () => ({ KAFKA_TLS: 'on' })],
   ['a broker of another authority', () => ({ KAFKA_TLS: 'on', KAFKA_TLS_CA_FILE: others.caFile })],
 ])('%s is refused, and fatal', async (_, env) => {
@@ -81,7 +82,7 @@ it.each([
   await expect(asked).rejects.toMatchObject({ kind: 'fatal', message: expect.stringContaining('KAFKA_TLS_CA_FILE') })
 })
 
-it.each([
+it.concurrent.each([
   ['no certificate', () => ({})],
   [
     'one of another authority',
@@ -92,7 +93,7 @@ it.each([
   await expect(open(broker.mutualTls, env).bounds('any')).rejects.toMatchObject({ kind: 'fatal' })
 })
 
-it.each(['plain', 'scram-sha-256', 'scram-sha-512'])(
+it.concurrent.each(['plain', 'scram-sha-256', 'scram-sha-512'])(
   'a wrong password is fatal, and not shown: %s',
   async mechanism => {
     const env = {
