@@ -31,8 +31,8 @@ test: $(INSTALLED) ## types, lint, format, unused code, then all tests, also tho
 	@npm run --silent ok:code
 	@npm test --silent
 
-sim: ## a seeded world of faults (not there yet)
-	@echo 'make sim: the simulated world is not built yet; make test runs the real servers' >&2; exit 2
+sim: $(INSTALLED) ## the real services in a simulated world of faults; SEEDS=1000, or SEED=n to replay one
+	@$(NODE) sim/world/main.ts
 
 chaos: $(INSTALLED) ## kill, freeze and cut off real processes at random, then check that nothing is lost or doubled
 	@$(NODE) test/chaos/main.ts

@@ -24,7 +24,7 @@ import { scanScyllaRows, scanScyllaStates } from './scan-scylla.ts'
 import { scanStarRocksRows, scanStarRocksStates } from './scan-starrocks.ts'
 import { intervalRow, scyllaRows } from './scylla-shapes.ts'
 import { StarRocksRows } from './starrocks-shapes.ts'
-import { States } from './states.ts'
+import { operatedUser, States } from './states.ts'
 import type { PlaceName, Tally } from './tally.ts'
 import { UserOutputsCheck } from './user-outputs-check.ts'
 
@@ -177,6 +177,8 @@ export class Pass {
       this.#starrocks.learn(record.output.reference, record.pos)
       this.#log.reference = { data: record.output.reference, pos: record.pos }
     }
+    const operated = operatedUser(record)
+    if (operated !== null) this.#log.operated(operated, record.pos)
     this.#ledger.take(record)
     this.#rows.end()
     for (const order of this.#log.touched.orders) {

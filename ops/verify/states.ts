@@ -103,7 +103,8 @@ export class States {
   }
 
   /** The ledger has taken a record after the barrier. */
-  afterBarrier({ pos, kind }: LogRecord): void {
+  afterBarrier(record: LogRecord): void {
+    const { pos, kind } = record
     const { accounts, orders } = this.#log.touched
     for (const account of accounts) {
       const { user, asset, top } = account
@@ -112,6 +113,8 @@ export class States {
       const posting = balance && this.#log.postingAt(user, asset, balance.version)
       if (posting) this.scylla.balances.changed(this.#cell(user, asset, balance), posting.place.pos)
     }
+    const operated = operatedUser(record)
+    if (operated !== null) this.#operatedAfterBarrier(operated, pos)
     for (const order of orders) {
       const update = this.#ledger.order(order)
       if (update) this.starrocks.orders.changed(this.#order(update), pos)
@@ -133,9 +136,24 @@ export class States {
     return [...Object.values(this.scylla), ...Object.values(this.starrocks)]
   }
 
-  /** The cell of a balance at a version, at the pos of the record that brought it. */
+  /** Any of the user's balances may have moved on at that pos. */
+  #operatedAfterBarrier(user: UserId, pos: Pos): void {
+    for (const account of this.#log.accounts()) {
+      const balance = account.user === user ? this.#balanceNow(account) : undefined
+      if (balance) this.scylla.balances.changed(this.#cell(user, account.asset, balance), pos)
+    }
+  }
+
+  /**
+   * The cell of a balance at a version, at the pos of the record that brought it: the posting's own, or that of the
+   * operator's record that let a posting through which had waited.
+   */
   #cell(user: UserId, asset: AssetId, balance: LedgerBalance): Row {
-    return balanceRow(user, asset, balance, this.#log.postingAt(user, asset, balance.version)?.place.pos)
+    const own = this.#log.postingAt(user, asset, balance.version)?.place.pos
+    const row = balanceRow(user, asset, balance, own)
+    const found = this.scylla.balances.foundPos(row)
+    const isLater = own !== undefined && found !== null && found > own && this.#log.isOperated(user, found)
+    return isLater ? balanceRow(user, asset, balance, found) : row
   }
 
   /** The balance as it is now: at the newest version, or at the last one before a hole. */
@@ -163,6 +181,25 @@ export class States {
     if (BigInt(at ?? 0) >= BigInt(version ?? 0)) return false
     const then = this.#ledger.balanceAt(userId(BigInt(user ?? 0)), assetId(Number(asset)), asVersion(BigInt(at ?? 0)))
     return then !== undefined && `${then.available}` === available && `${then.frozen}` === frozen
+  }
+}
+
+/** Whom an operator's record may heal. */
+export const operatedUser = (record: LogRecord): UserId | null => {
+  switch (record.kind) {
+    case 'Correction':
+      return record.correction.user
+    case 'Redrive':
+      return record.user
+    case 'Output':
+    case 'Reference':
+    case 'Session':
+    case 'Tick':
+    case 'Gap':
+    case 'Admit':
+    case 'Refused':
+    case 'Note':
+      return null
   }
 }
 

@@ -34,7 +34,10 @@ export class Storm {
       process.thaw()
       process.launch()
     }
-    for (const node of cluster.nodes) if (!node.isUp) timeline.after(1, () => node.restart(cluster.nowS))
+    for (const node of cluster.nodes) {
+      node.reconnect()
+      timeline.after(1, () => node.restart(cluster.nowS))
+    }
     if (!engine.isUp) engine.start()
   }
 
@@ -150,10 +153,8 @@ const cutOff = (storm: Storm): void => {
   if (!node) return
   const ms = storm.dice.between(100, 6000)
   storm.tell('node cut off', `${node.name} is cut off for ${ms} ms`)
-  node.down()
-  storm.world.timeline.after(ms, () => {
-    if (!node.isUp) node.reconnect()
-  })
+  node.cutOff()
+  storm.world.timeline.after(ms, () => node.reconnect())
 }
 
 const restartNode = (storm: Storm): void => {
@@ -162,7 +163,7 @@ const restartNode = (storm: Storm): void => {
   const ms = storm.dice.between(300, 4000)
   storm.tell('node restarted', `${node.name} is killed and starts again in ${ms} ms`)
   storm.world.reach('a node restarted and its writes stayed')
-  node.down()
+  node.kill()
   storm.world.timeline.after(ms, () => node.restart(storm.world.cluster.nowS))
 }
 

@@ -20,7 +20,7 @@ export class MemoryNode {
   readonly tables: MemoryTables
   /** When it was started last, in s since 1970; changes at a restart only. */
   generation: number
-  #isUp = true
+  #state: 'up' | 'cut off' | 'dead' = 'up'
   readonly #log: LogEntry[] = []
   #synced = 0
 
@@ -35,7 +35,7 @@ export class MemoryNode {
 
   /** Whether it can be reached. */
   get isUp(): boolean {
-    return this.#isUp
+    return this.#state === 'up'
   }
 
   apply(mutation: Mutation): void {
@@ -47,38 +47,48 @@ export class MemoryNode {
     this.#take({ kind: 'repair', table, partition, id, row: { ...row, columns: new Map(columns) } })
   }
 
-  /** The commit log is brought to the disk: no power loss takes that back. `seen` is told of each write. */
+  /**
+   * The commit log is brought to the disk, unless the node is dead: no power loss takes that back. `seen` is told of each
+   * write.
+   */
   sync(seen: (mutation: Mutation) => void = () => {}): void {
+    if (this.#state === 'dead') return
     for (; this.#synced < this.#log.length; this.#synced++) {
       const entry = this.#log[this.#synced] as LogEntry
       if (entry.kind === 'write') seen(entry.mutation)
     }
   }
 
-  /** Cut off, or dead: nothing reaches it. */
-  down(): void {
-    this.#isUp = false
+  /** Nothing reaches it, and nothing is wrong with it. */
+  cutOff(): void {
+    this.#state = 'cut off'
   }
 
   /** Back after it was cut off: it never restarted. */
   reconnect(): void {
-    this.#isUp = true
+    if (this.#state === 'cut off') this.#state = 'up'
   }
 
-  /** Started again with everything it had taken. */
-  restart(generation: number): void {
-    this.generation = Math.max(this.generation + 1, generation)
-    this.#isUp = true
+  /** Its process dies; what it has taken stays. */
+  kill(): void {
+    this.#state = 'dead'
   }
 
-  /** Everything since its last sync is gone; it is down until it is started again. Returns how many writes that were. */
+  /** Everything since its last sync is gone, and it is dead. Returns how many writes that were. */
   losePower(): number {
     const lost = this.#log.length - this.#synced
     this.#log.length = this.#synced
-    this.#isUp = false
+    this.#state = 'dead'
     this.tables.clear()
     for (const entry of this.#log) this.#apply(entry)
     return lost
+  }
+
+  /** Starts again, in another life. */
+  restart(generation: number): void {
+    if (this.#state !== 'dead') return
+    this.generation = Math.max(this.generation + 1, generation)
+    this.#state = 'up'
   }
 
   #take(entry: LogEntry): void {

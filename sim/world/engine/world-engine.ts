@@ -153,9 +153,7 @@ export class WorldEngine {
       chainBefore: this.#chain.toString('hex'),
     }
     this.#sessions = new Sessions([...before, row])
-    const acked = this.#acks.acked
     this.#acks = new Acks({ stream: this.#options.stream, sessions: this.#sessions })
-    this.#trim(acked)
     this.#isUp = true
   }
 
@@ -192,7 +190,7 @@ export class WorldEngine {
     const frame = decodeBridgeFrame(frames)
     if (frame.kind === 'ACK') {
       const outcome = this.#acks.take(frame, this.sent)
-      if (outcome.kind === 'acked') this.#trim(this.#acks.acked)
+      if (outcome.kind === 'acked') this.#trim(outcome.index)
       this.#options.trace.mix(`ack ${frame.session.epoch} ${frame.seq} ${outcome.kind}`)
       return
     }

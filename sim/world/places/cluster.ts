@@ -49,7 +49,7 @@ export const openCluster = (world: World): MemoryCluster => {
     onTie: tie => world.violate('one key, one pos, two values', tie),
   })
   const sync = (node: MemoryNode): void => {
-    if (node.isUp) node.sync(mutation => storeWatch.synced(node, mutation))
+    node.sync(mutation => storeWatch.synced(node, mutation))
     // Never later than the period says.
     timeline.after(dice.between(storeSync.syncMs / 2, storeSync.syncMs), () => sync(node))
   }
