@@ -24,7 +24,7 @@ import { scanScyllaRows, scanScyllaStates } from './scan-scylla.ts'
 import { scanStarRocksRows, scanStarRocksStates } from './scan-starrocks.ts'
 import { intervalRow, scyllaRows } from './scylla-shapes.ts'
 import { StarRocksRows } from './starrocks-shapes.ts'
-import { States } from './states.ts'
+import { operatedUser, States } from './states.ts'
 import type { PlaceName, Tally } from './tally.ts'
 import { UserOutputsCheck } from './user-outputs-check.ts'
 
@@ -32,6 +32,7 @@ import { UserOutputsCheck } from './user-outputs-check.ts'
 export type PassPlaces = {
   readonly kafka: KafkaPort
   readonly cql: CqlPort
+  /** Null where there is no StarRocks or no archive: whoever says so looks at the other places of the tally only. */
   readonly sql: SqlPort | null
   readonly archiveDir: string | null
   readonly names: StreamNames
@@ -119,10 +120,9 @@ export class Pass {
     return scanScyllaRows({ cql, sink, wants, barrier: common.barrier.pos })
   }
 
-  #scanStarRocksRows(): Promise<void> {
+  async #scanStarRocksRows(): Promise<void> {
     const { sql, sink, wants, common } = this.#options
-    if (sql === null) return Promise.resolve()
-    return scanStarRocksRows({ sql, sink, wants, barrier: common.barrier.pos })
+    if (sql) await scanStarRocksRows({ sql, sink, wants, barrier: common.barrier.pos })
   }
 
   async #checkArchive(): Promise<void> {
@@ -177,6 +177,8 @@ export class Pass {
       this.#starrocks.learn(record.output.reference, record.pos)
       this.#log.reference = { data: record.output.reference, pos: record.pos }
     }
+    const operated = operatedUser(record)
+    if (operated !== null) this.#log.operated(operated, record.pos)
     this.#ledger.take(record)
     this.#rows.end()
     for (const order of this.#log.touched.orders) {

@@ -45,6 +45,11 @@ export class StateTable {
     this.#found.set(key, { pos, text: JSON.stringify(row) })
   }
 
+  /** pos of the row with that key, as long as nothing explained it; null when there is none. */
+  foundPos(row: Row): Pos | null {
+    return this.#found.get(this.#key(row))?.pos ?? null
+  }
+
   /** What the log calls for at the barrier: once for each row. */
   expected(row: Row): void {
     const { barrier, shape, tally } = this.#options

@@ -17,7 +17,7 @@ import type { Row } from './row-shape.ts'
 import { balanceRow, referenceRows as scyllaReference, scyllaStates } from './scylla-shapes.ts'
 import { StateTable } from './state-table.ts'
 import { type StarRocksRows, starrocksStates } from './starrocks-shapes.ts'
-import type { Tally } from './tally.ts'
+import { Tally } from './tally.ts'
 
 /** Every table whose rows change, in both stores, and what the log makes of them at the barrier and after it. */
 export class States {
@@ -29,7 +29,6 @@ export class States {
   readonly #parked = new Set<string>()
   readonly #buckets: HistoryBuckets
   readonly #openSlots: OpenSlots
-  readonly #judged: readonly StateTable[]
 
   constructor(options: {
     readonly ledger: NaiveLedger
@@ -49,6 +48,9 @@ export class States {
     this.#starrocksRows = starrocksRows
     const excused = (rows: { readonly expected: Row; readonly found: Row | null }) => this.#standsStill(rows)
     const table = (shape: StateTable['shape']): StateTable => new StateTable({ shape, ...rest })
+    // One that is left out is called for all the same; what it lacks is told to nobody.
+    const told = starrocks === 'compared' ? rest.tally : new Tally()
+    const starrocksTable = (shape: StateTable['shape']): StateTable => new StateTable({ shape, ...rest, tally: told })
     this.scylla = {
       balances: new StateTable({ shape: scyllaStates.balances, ...rest, excused }),
       historyBuckets: table(scyllaStates.historyBuckets),
@@ -58,14 +60,12 @@ export class States {
       house: table(scyllaStates.house),
     }
     this.starrocks = {
-      orders: table(starrocksStates.orders),
-      balances: table(starrocksStates.balances),
-      assets: table(starrocksStates.assets),
-      symbols: table(starrocksStates.symbols),
-      streamMeta: table(starrocksStates.streamMeta),
+      orders: starrocksTable(starrocksStates.orders),
+      balances: starrocksTable(starrocksStates.balances),
+      assets: starrocksTable(starrocksStates.assets),
+      symbols: starrocksTable(starrocksStates.symbols),
+      streamMeta: starrocksTable(starrocksStates.streamMeta),
     }
-    // One that is left out is called for and never judged.
-    this.#judged = [...Object.values(this.scylla), ...(starrocks === 'compared' ? Object.values(this.starrocks) : [])]
   }
 
   /** Balances of parked users that stand still, as they may. */
@@ -99,11 +99,12 @@ export class States {
       for (const [table, row] of this.#starrocksRows.reference(reference.data, reference.pos))
         this.starrocks[table].expected(row)
     }
-    for (const table of this.#judged) table.endOfBarrier()
+    for (const table of this.#tables()) table.endOfBarrier()
   }
 
   /** The ledger has taken a record after the barrier. */
-  afterBarrier({ pos, kind }: LogRecord): void {
+  afterBarrier(record: LogRecord): void {
+    const { pos, kind } = record
     const { accounts, orders } = this.#log.touched
     for (const account of accounts) {
       const { user, asset, top } = account
@@ -112,6 +113,8 @@ export class States {
       const posting = balance && this.#log.postingAt(user, asset, balance.version)
       if (posting) this.scylla.balances.changed(this.#cell(user, asset, balance), posting.place.pos)
     }
+    const operated = operatedUser(record)
+    if (operated !== null) this.#operatedAfterBarrier(operated, pos)
     for (const order of orders) {
       const update = this.#ledger.order(order)
       if (update) this.starrocks.orders.changed(this.#order(update), pos)
@@ -126,12 +129,31 @@ export class States {
   }
 
   end(): void {
-    for (const table of this.#judged) table.end()
+    for (const table of this.#tables()) table.end()
   }
 
-  /** The cell of a balance at a version, at the pos of the record that brought it. */
+  #tables(): readonly StateTable[] {
+    return [...Object.values(this.scylla), ...Object.values(this.starrocks)]
+  }
+
+  /** Any of the user's balances may have moved on at that pos. */
+  #operatedAfterBarrier(user: UserId, pos: Pos): void {
+    for (const account of this.#log.accounts()) {
+      const balance = account.user === user ? this.#balanceNow(account) : undefined
+      if (balance) this.scylla.balances.changed(this.#cell(user, account.asset, balance), pos)
+    }
+  }
+
+  /**
+   * The cell of a balance at a version, at the pos of the record that brought it: the posting's own, or that of the
+   * operator's record that let a posting through which had waited.
+   */
   #cell(user: UserId, asset: AssetId, balance: LedgerBalance): Row {
-    return balanceRow(user, asset, balance, this.#log.postingAt(user, asset, balance.version)?.place.pos)
+    const own = this.#log.postingAt(user, asset, balance.version)?.place.pos
+    const row = balanceRow(user, asset, balance, own)
+    const found = this.scylla.balances.foundPos(row)
+    const isLater = own !== undefined && found !== null && found > own && this.#log.isOperated(user, found)
+    return isLater ? balanceRow(user, asset, balance, found) : row
   }
 
   /** The balance as it is now: at the newest version, or at the last one before a hole. */
@@ -159,6 +181,25 @@ export class States {
     if (BigInt(at ?? 0) >= BigInt(version ?? 0)) return false
     const then = this.#ledger.balanceAt(userId(BigInt(user ?? 0)), assetId(Number(asset)), asVersion(BigInt(at ?? 0)))
     return then !== undefined && `${then.available}` === available && `${then.frozen}` === frozen
+  }
+}
+
+/** Whom an operator's record may heal. */
+export const operatedUser = (record: LogRecord): UserId | null => {
+  switch (record.kind) {
+    case 'Correction':
+      return record.correction.user
+    case 'Redrive':
+      return record.user
+    case 'Output':
+    case 'Reference':
+    case 'Session':
+    case 'Tick':
+    case 'Gap':
+    case 'Admit':
+    case 'Refused':
+    case 'Note':
+      return null
   }
 }
 
