@@ -70,6 +70,10 @@ export const shapeOfStore = (columns: readonly ColumnRow[], types: readonly Type
     }),
   ])
 
+/** Whether all of it is there already. */
+export const isMade = (wanted: TableShape, found: TableShape): boolean =>
+  [...wanted].every(([name, type]) => found.get(name) === type)
+
 /** Where the store differs from what it should have, in words. Tables that are not ours are nobody's business. */
 export const shapeProblems = (expected: TableShape, found: TableShape): string[] => {
   const ours = new Set([...expected.keys()].map(tableOf))
