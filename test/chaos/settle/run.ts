@@ -95,6 +95,8 @@ const withinChaos = async (run: ChaosRun, stage: SettleStage): Promise<Report> =
       perMinute >= leastFaultsPerMinute ||
         `${perMinute.toFixed(0)} faults a minute were applied, ${leastFaultsPerMinute} are needed`,
       rate >= settings.rate || `the engine made ${rate.toFixed(0)} outputs a second, RATE asks for ${settings.rate}`,
+      // No fault lasts so long: rows that are late by more than a minute wait for a processor.
+      world.lateIntervals === 0 || `${world.lateIntervals} intervals lacked rows for more than a minute`,
       ...failovers.shortfalls,
     ].filter(problem => problem !== true)
     return { faults, rows, shortfalls, violations: trace.violations }
@@ -136,8 +138,9 @@ const calmDown = async (run: ChaosRun, stage: SettleStage, faults: FaultCount): 
 
 /** Everything is at rest: what the log, `user.outputs` and the store hold is what the engine says. */
 const checkEverything = async (run: ChaosRun, stage: SettleStage): Promise<readonly ReportRow[]> => {
-  const { trace, say, dir } = run
+  const { trace, say, dir, signal } = run
   const { kafka, names } = stage
+  signal.throwIfAborted()
   say('the log is held against the journal')
   const log = await holdLogToJournal({ ...{ kafka, topic: names.topics.log, folder: join(dir, 'engine'), trace } })
   say('settle verify compares log and store')
