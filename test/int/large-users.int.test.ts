@@ -153,7 +153,7 @@ test(`a house with ${records} postings in a day is read page by page`, { timeout
   for await (const { bucket, rows } of pages(house, 'statement', 1000)) {
     rowsOf.set(bucket, (rowsOf.get(bucket) ?? 0) + rows.length)
     // Newest first, none twice, none missing.
-    for (const row of rows) expect(row['pos']).toBe(posOf(--last))
+    for (const row of rows) if (row['pos'] !== posOf(--last)) expect(row['pos']).toBe(posOf(last))
   }
   expect(last).toBe(0)
   // By count: 50,000 and some thousands of luck.
@@ -203,5 +203,6 @@ test(`of a user with ${records} cancels all open orders are one page, without a 
     // The first pages tell; the whole walk is the house's.
     if (newest < records - 5000) break
   }
-  expect((await tombstonesRead()).filter(row => Number(row['max']) > 0)).toEqual([])
+  // The store's histogram has no 0: what read none is told as 1.
+  expect((await tombstonesRead()).filter(row => Number(row['max']) > 1)).toEqual([])
 })

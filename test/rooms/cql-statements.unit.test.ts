@@ -35,7 +35,7 @@ const writesIn = (text: string): string[] => {
 }
 
 /** What tests look for at the beginning of a statement. */
-const onlyBegins = /^(INSERT INTO|UPDATE|DELETE FROM) \w+$/
+const onlyBegins = /^(INSERT INTO|UPDATE|DELETE FROM) \w+ ?$/
 
 /** Words to StarRocks stand in calls of its port. */
 const withoutSql = (text: string): string => text.replace(/\bsql\.query\(\s*(['"`]).*?\1/gs, '')
