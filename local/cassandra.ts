@@ -137,6 +137,8 @@ function javaFlags(record: ServerRecord, javaMajor: number, config: string): str
     `-Xms${heap}`,
     `-Xmx${heap}`,
     '-XX:+ExitOnOutOfMemoryError',
+    // Several JVMs on one small machine: to compile quickly is worth more than to compile well.
+    ...((record.settings['nodes'] ?? 1) > 1 ? ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'] : []),
     ...properties({
       'jdk.attach.allowAttachSelf': 'true',
       'io.netty.tryReflectionSetAccessible': 'true',

@@ -4,7 +4,8 @@ import { parseSettings } from '../../runtime/settings.ts'
 import type { OpsCommand } from '../command.ts'
 import { jsonText } from '../json-text.ts'
 import { openPlaces } from '../places.ts'
-import { opsSettings, replicationSettings, storeSettings } from '../settings.ts'
+import { opsSettings, replicationSettings } from '../settings.ts'
+import { settingsWithout, type Skipped, skipOption } from '../skip.ts'
 import { openStderrLog } from '../stderr-log.ts'
 import { tableText } from '../table-text.ts'
 import { groupSpecs, inspectGroups } from './groups.ts'
@@ -13,13 +14,17 @@ import { inspectScylla } from './scylla.ts'
 import { inspectStarRocks } from './starrocks.ts'
 import { inspectTopics, topicSpecs } from './topics.ts'
 
+type Options = { readonly dryRun?: true; readonly skip: ReadonlySet<Skipped>; readonly json?: true }
+
 export const initCommand: OpsCommand = ({ env, out, clock }) =>
   new Command('init')
     .description("make the stream's topics, tables and its groups' first offsets; what is there stays as it is")
     .option('--dry-run', 'look at everything, say what would be made, make nothing')
+    .addOption(skipOption('leave out starrocks: a later init makes what it needs (the archive needs nothing made)'))
     .option('--json', 'the result as JSON')
-    .action(async (options: { readonly dryRun?: true; readonly json?: true }) => {
-      const settings = parseSettings({ ...opsSettings, ...storeSettings, ...replicationSettings }, env)
+    .action(async (options: Options) => {
+      const { skip } = options
+      const settings = parseSettings({ ...opsSettings, ...settingsWithout(skip), ...replicationSettings }, env)
       const log = openStderrLog(settings.LOG_LEVEL)
       const names = namesOf(settings.STREAM)
       await using places = openPlaces({ settings, log, clock })
@@ -58,7 +63,8 @@ export const initCommand: OpsCommand = ({ env, out, clock }) =>
         },
       ]
       const mode: InitMode = options.dryRun ? 'dry-run' : 'make'
-      const result = await init(inspected, mode)
+      const chosen = inspected.filter(({ name }) => !(name === 'StarRocks' && skip.has('starrocks')))
+      const result = await init(chosen, mode)
       out(options.json ? jsonText({ stream: settings.STREAM, mode, ...result }) : initText(settings.STREAM, result))
     })
 

@@ -7,7 +7,8 @@ import { exitCodes } from '../../runtime/stop.ts'
 import type { OpsCommand } from '../command.ts'
 import { jsonText } from '../json-text.ts'
 import { openPlaces } from '../places.ts'
-import { opsSettings, storeSettings } from '../settings.ts'
+import { opsSettings } from '../settings.ts'
+import { settingsWithout, type Skipped, skipOption } from '../skip.ts'
 import { openStderrLog } from '../stderr-log.ts'
 import { reportText } from './report.ts'
 import { verify } from './verify.ts'
@@ -21,27 +22,32 @@ const waitMs = (text: string): number => {
   return value
 }
 
+type Options = { readonly waitMs: number; readonly skip: ReadonlySet<Skipped>; readonly json?: true }
+
 export const verifyCommand: OpsCommand = ({ env, out, clock, exitWith }) =>
   new Command('verify')
     .description('prove log = ScyllaDB = StarRocks = CSV at a common barrier; exit 1 when they differ')
     .option('--wait-ms <n>', "wait until the barrier covers the log's last Output, at most so long", waitMs, 0)
+    .addOption(skipOption('leave out starrocks, archive or both: they are not looked at, nor waited for'))
     .option('--json', 'the result as JSON')
-    .action(async (options: { readonly waitMs: number; readonly json?: true }) => {
-      const settings = parseSettings({ ...opsSettings, ...storeSettings, ARCHIVE_DIR: setting.text }, env)
+    .action(async (options: Options) => {
+      const { skip } = options
+      const ARCHIVE_DIR = skip.has('archive') ? setting.text.default('') : setting.text
+      const settings = parseSettings({ ...opsSettings, ...settingsWithout(skip), ARCHIVE_DIR }, env)
       const names = namesOf(settings.STREAM)
       const log = openStderrLog(settings.LOG_LEVEL)
       await using places = openPlaces({ settings, log, clock })
       const whose = { stream: settings.STREAM, partitions: settings.PARTITIONS }
       const cql = await places.openCql({ keyspace: names.keyspace })
-      const sql = places.openSql(names.database)
+      const sql = skip.has('starrocks') ? null : places.openSql(names.database)
       try {
         await checkStore(cql, { ...whose, keyspace: names.keyspace })
-        await checkDatabase(sql, { ...whose, database: names.database })
+        if (sql) await checkDatabase(sql, { ...whose, database: names.database })
         const result = await verify({
           kafka: places.kafka,
           cql,
           sql,
-          archiveDir: settings.ARCHIVE_DIR,
+          archiveDir: skip.has('archive') ? null : settings.ARCHIVE_DIR,
           names,
           partitions: settings.PARTITIONS,
           clock,
@@ -52,6 +58,6 @@ export const verifyCommand: OpsCommand = ({ env, out, clock, exitWith }) =>
         exitWith(result.differences === 0 ? exitCodes.done : exitCodes.failed)
       } finally {
         await cql.close()
-        await sql.close()
+        await sql?.close()
       }
     })

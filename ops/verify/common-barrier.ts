@@ -7,8 +7,9 @@ import { fromCommitted, type Progress } from '../../runtime/reader/progress.ts'
 import { Stop } from '../../runtime/stop.ts'
 import { barriersBack, lastOutput } from '../last-places.ts'
 
-/** How far each reader has come, by partition of its topic. */
-type Readers = Readonly<Record<'settle' | 'load' | 'archive' | 'archiveLog', ReadonlyMap<number, Progress>>>
+type ReaderName = 'settle' | 'load' | 'archive' | 'archiveLog'
+/** How far each reader has come, by partition of its topic; null: what it writes is left out. */
+type Readers = Readonly<Record<ReaderName, ReadonlyMap<number, Progress> | null>>
 
 export type CommonBarrier = {
   readonly barrier: Barrier
@@ -21,6 +22,8 @@ type Options = {
   readonly kafka: KafkaPort
   readonly names: StreamNames
   readonly partitions: number
+  /** Readers whose places are not compared: nobody waits for them. */
+  readonly without: ReadonlySet<ReaderName>
 }
 
 /**
@@ -54,9 +57,11 @@ export const awaitCommonBarrier = async (
 
 const pollMs = 250
 
-const readProgress = async ({ kafka, names }: Options): Promise<Readers> => {
+const readProgress = async ({ kafka, names, without }: Options): Promise<Readers> => {
   const { groups, topics } = names
-  const of = async (group: string, topic: string): Promise<ReadonlyMap<number, Progress>> => {
+  const of = async (name: ReaderName, topic: string): Promise<ReadonlyMap<number, Progress> | null> => {
+    if (without.has(name)) return null
+    const group = groups[name]
     const progress = new Map<number, Progress>()
     for (const [partition, committed] of await kafka.committed({ group, topic })) {
       const each = fromCommitted(committed)
@@ -71,16 +76,16 @@ const readProgress = async ({ kafka, names }: Options): Promise<Readers> => {
     return progress
   }
   return {
-    settle: await of(groups.settle, topics.users),
-    load: await of(groups.load, topics.users),
-    archive: await of(groups.archive, topics.users),
-    archiveLog: await of(groups.archiveLog, topics.log),
+    settle: await of('settle', topics.users),
+    load: await of('load', topics.users),
+    archive: await of('archive', topics.users),
+    archiveLog: await of('archiveLog', topics.log),
   }
 }
 
 /** Searched from where the slowest reader of the first partition is. */
 const highestBarrier = async ({ kafka, names, partitions }: Options, readers: Readers): Promise<Barrier | null> => {
-  const users = [readers.settle, readers.load, readers.archive]
+  const users = [readers.settle, readers.load, readers.archive].filter(progress => progress !== null)
   const offsets = users.map(progress => progress.get(0)?.offset ?? 0n)
   const before = offsets.reduce((least, offset) => (offset < least ? offset : least))
   for await (const barrier of barriersBack(kafka, { topic: names.topics.users, before }))
@@ -94,7 +99,7 @@ const isPassed = (
   { archiveLog }: Readers,
   partitions: number,
 ): boolean =>
-  (archiveLog.get(0)?.pos ?? 0n) >= barrier.pos &&
+  (archiveLog === null || (archiveLog.get(0)?.pos ?? 0n) >= barrier.pos) &&
   Array.from({ length: partitions }, (_, partition) => partition).every(partition =>
     users.every(progress => (progress.get(partition)?.n ?? 0n) >= (barrier.ns[partition] ?? 0n)),
   )
@@ -114,8 +119,10 @@ const notCovered = async ({
   readonly found: CommonBarrier | null
 }): Promise<Stop> => {
   const readers = await readProgress(options)
-  const behind = (Object.keys(readers) as (keyof Readers)[]).flatMap(name => {
-    const places = [...readers[name].values()].map(({ pos }) => pos)
+  const behind = (Object.keys(readers) as ReaderName[]).flatMap(name => {
+    const progress = readers[name]
+    if (!progress) return []
+    const places = [...progress.values()].map(({ pos }) => pos)
     const least = places.reduce((low, pos) => (pos < low ? pos : low), places[0] ?? (0n as Pos))
     return places.length > 0 && least >= target ? [] : [`${name} is at pos ${least}`]
   })

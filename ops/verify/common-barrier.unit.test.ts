@@ -33,8 +33,11 @@ const sleepyClock = (onSleep: (sleptMs: number) => void = () => {}): Clock => {
   }
 }
 
-const find = (waitMs = 0, clock = sleepyClock()) =>
-  awaitCommonBarrier({ kafka: world.kafka, names, partitions, clock, waitMs })
+const find = (
+  waitMs = 0,
+  clock = sleepyClock(),
+  without: Parameters<typeof awaitCommonBarrier>[0]['without'] = new Set(),
+) => awaitCommonBarrier({ kafka: world.kafka, names, partitions, clock, waitMs, without })
 
 const barriers = (): readonly { readonly pos: Pos; readonly ns: readonly bigint[] }[] =>
   world.users.flatMap(({ partition, record }) => (partition === 0 && record.kind === 'Barrier' ? [record] : []))
@@ -69,6 +72,17 @@ describe('the common barrier', () => {
     expect((await find()).barrier.pos).toBe(second)
     commitLog(asPos(second - 1n))
     expect((await find()).barrier.pos).toBe(barriers()[0]?.pos)
+  })
+
+  test('does not wait for readers whose places are left out', async () => {
+    const best = (await find()).barrier.pos
+    commitAt(names.groups.load, 1, 0)
+    commitAt(names.groups.archive, 0, 0)
+    commitLog(barriers()[1]?.pos as Pos)
+    expect((await find()).barrier.pos).toBe(barriers()[0]?.pos)
+    const { barrier, readers } = await find(0, sleepyClock(), new Set(['load', 'archive', 'archiveLog']))
+    expect(barrier.pos).toBeGreaterThanOrEqual(best)
+    expect(readers).toMatchObject({ load: null, archive: null, archiveLog: null })
   })
 
   test('is refused when a group carries what no reader wrote', async () => {

@@ -1,5 +1,5 @@
 import type { LogRecord } from '../../core/events.ts'
-import type { Pos, UserId } from '../../core/ids.ts'
+import type { Pos } from '../../core/ids.ts'
 import { NaiveLedger } from '../../core/oracle/naive-ledger.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CqlPort } from '../../runtime/cql/port.ts'
@@ -12,8 +12,10 @@ import { decodeLogRecord } from '../../schemas/codec.ts'
 import { checkArchive } from './check-archive.ts'
 import type { CommonBarrier } from './common-barrier.ts'
 import { ExpectedRows } from './expected-rows.ts'
+import { HistoryBuckets } from './history-buckets.ts'
 import { LogCheck } from './log-check.ts'
 import { LogState } from './log-state.ts'
+import { OpenSlots } from './open-slots.ts'
 import { PartitionCursor } from './partition-cursor.ts'
 import { readTopic } from './read-topic.ts'
 import type { RowShape } from './row-shape.ts'
@@ -22,16 +24,17 @@ import { scanScyllaRows, scanScyllaStates } from './scan-scylla.ts'
 import { scanStarRocksRows, scanStarRocksStates } from './scan-starrocks.ts'
 import { intervalRow, scyllaRows } from './scylla-shapes.ts'
 import { StarRocksRows } from './starrocks-shapes.ts'
-import { States } from './states.ts'
-import type { Tally } from './tally.ts'
+import { operatedUser, States } from './states.ts'
+import type { PlaceName, Tally } from './tally.ts'
 import { UserOutputsCheck } from './user-outputs-check.ts'
 
-/** Every place of a stream. */
+/** Every place of a stream; null: it is left out. */
 export type PassPlaces = {
   readonly kafka: KafkaPort
   readonly cql: CqlPort
-  readonly sql: SqlPort
-  readonly archiveDir: string
+  /** Null where there is no StarRocks or no archive: whoever says so looks at the other places of the tally only. */
+  readonly sql: SqlPort | null
+  readonly archiveDir: string | null
   readonly names: StreamNames
   readonly partitions: number
   readonly clock: Clock
@@ -50,14 +53,17 @@ export class Pass {
   readonly #options: PassOptions
   readonly #starrocks = new StarRocksRows()
   readonly #log = new LogState()
+  readonly #buckets = new HistoryBuckets()
+  readonly #openSlots = new OpenSlots()
   readonly #rows: ExpectedRows
   readonly #ledger: NaiveLedger
   readonly #states: States
 
   constructor(options: PassOptions) {
     this.#options = options
-    const { sink, partitions, common, tally } = options
-    const rows = new ExpectedRows({ sink, partitions, starrocks: this.#starrocks })
+    const { partitions, common, tally, sql } = options
+    const sink = sinkOf(options)
+    const rows = new ExpectedRows({ sink, partitions, starrocks: this.#starrocks, buckets: this.#buckets })
     this.#rows = rows
     this.#ledger = new NaiveLedger({
       onPosting: (posting, place) => {
@@ -71,7 +77,16 @@ export class Pass {
       },
     })
     const { pos: barrier } = common.barrier
-    this.#states = new States({ ledger: this.#ledger, log: this.#log, starrocksRows: this.#starrocks, barrier, tally })
+    this.#states = new States({
+      ledger: this.#ledger,
+      log: this.#log,
+      buckets: this.#buckets,
+      openSlots: this.#openSlots,
+      starrocksRows: this.#starrocks,
+      barrier,
+      tally,
+      starrocks: sql === null ? 'left out' : 'compared',
+    })
   }
 
   /** Reads all there is. Returns the number of balances that stand still because their users are parked. */
@@ -80,7 +95,7 @@ export class Pass {
     onProgress?.('reading ScyllaDB, StarRocks and the archive')
     await Promise.all([
       scanScyllaStates(cql, this.#states).then(() => this.#scanScyllaRows()),
-      scanStarRocksStates(sql, this.#states).then(() => this.#scanStarRocksRows()),
+      sql && scanStarRocksStates(sql, this.#states).then(() => this.#scanStarRocksRows()),
       this.#checkArchive(),
     ])
     // Users' end first: everything in it comes from a log that is at least as long as the one read after it.
@@ -105,14 +120,15 @@ export class Pass {
     return scanScyllaRows({ cql, sink, wants, barrier: common.barrier.pos })
   }
 
-  #scanStarRocksRows(): Promise<void> {
+  async #scanStarRocksRows(): Promise<void> {
     const { sql, sink, wants, common } = this.#options
-    return scanStarRocksRows({ sql, sink, wants, barrier: common.barrier.pos })
+    if (sql) await scanStarRocksRows({ sql, sink, wants, barrier: common.barrier.pos })
   }
 
   async #checkArchive(): Promise<void> {
     const { archiveDir: dir, names, partitions, common, tally, sink, wants } = this.#options
     const { archive, archiveLog } = common.readers
+    if (dir === null || archive === null || archiveLog === null) return
     const check = (partition: ArchivePartition, progress: Progress | undefined): Promise<void> =>
       checkArchive({ dir, partition, progress: archived(progress), barrier: common.barrier.pos, tally, sink, wants })
     const { stream } = names
@@ -140,9 +156,8 @@ export class Pass {
           const record = this.#decode(kafkaRecord)
           if (!record) continue
           log.take(record, kafkaRecord)
-          const concerned = this.#take(record, kafkaRecord.value)
-          if (place === 'after') states?.afterBarrier(record, concerned)
-          else states?.historyUntilBarrier(concerned, record.pos)
+          this.#take(record, kafkaRecord.value)
+          if (place === 'after') states?.afterBarrier(record)
           await users.take(kafkaRecord.offset, record)
         }
       if (place === 'before') this.#passBarrier(states)
@@ -153,18 +168,24 @@ export class Pass {
     }
   }
 
-  /** Returns the users that the record concerns. */
-  #take(record: LogRecord, value: Buffer): readonly UserId[] {
+  #take(record: LogRecord, value: Buffer): void {
     this.#log.forgetTouched()
+    this.#buckets.forgetTouched()
+    this.#openSlots.forgetTouched()
     this.#rows.begin(record, value)
     if (record.kind === 'Reference' && record.output.reference) {
       this.#starrocks.learn(record.output.reference, record.pos)
       this.#log.reference = { data: record.output.reference, pos: record.pos }
     }
+    const operated = operatedUser(record)
+    if (operated !== null) this.#log.operated(operated, record.pos)
     this.#ledger.take(record)
-    const users = [...this.#rows.users]
     this.#rows.end()
-    return users
+    for (const order of this.#log.touched.orders) {
+      const update = this.#ledger.order(order)
+      const place = this.#log.orderPlace(order)
+      if (update && place) this.#openSlots.take({ update, ...place })
+    }
   }
 
   #passBarrier(states: States | null): void {
@@ -212,6 +233,19 @@ type Walk = {
   readonly usersEnd: ReadonlyMap<number, PartitionBounds>
   readonly end: bigint
   readonly states: States | null
+}
+
+/** Without the rows that a place which is left out should have. */
+const sinkOf = ({ sink, sql, archiveDir }: PassOptions): RowSink => {
+  const leftOut = new Set<PlaceName>()
+  if (sql === null) leftOut.add('StarRocks')
+  if (archiveDir === null) leftOut.add('CSV')
+  return {
+    expected: (shape, row) => {
+      if (!leftOut.has(shape.place)) sink.expected(shape, row)
+    },
+    found: (shape, row) => sink.found(shape, row),
+  }
 }
 
 /** The archive commits the last record of a closed window, with the hash of its chain as a note. */

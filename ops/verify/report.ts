@@ -4,7 +4,7 @@ import type { VerifyResult } from './verify.ts'
 
 /** The result for people: what differs, a table, and the verdict as the last line. */
 export const reportText = (stream: string, result: VerifyResult): string => {
-  const { barrier, coversLastOutput, lastOutput, tables, differences, parkedBalances } = result
+  const { barrier, coversLastOutput, lastOutput, tables, parkedBalances } = result
   const covers = coversLastOutput
     ? "covers the log's last Output"
     : `does not cover the log's last Output (pos ${lastOutput}); wait for it with --wait-ms`
@@ -19,12 +19,14 @@ export const reportText = (stream: string, result: VerifyResult): string => {
     ...(parkedBalances > 0
       ? [`${parkedBalances} balances of parked users stand still at an earlier version; see settle status`]
       : []),
-    verdict(differences),
+    verdict(result),
   ].join('\n')
 }
 
-const verdict = (differences: number): string =>
-  differences === 0 ? 'verify: equal' : `verify: ${differences} difference${differences === 1 ? '' : 's'}`
+const verdict = ({ differences, leftOut }: VerifyResult): string => {
+  const found = differences === 0 ? 'equal' : `${differences} difference${differences === 1 ? '' : 's'}`
+  return `verify: ${found}${leftOut.length > 0 ? `, ${leftOut.join(' and ')} not looked at` : ''}`
+}
 
 const told = ({ place, table, differences, listed }: TableResult): readonly string[] =>
   differences === 0

@@ -68,8 +68,8 @@ const holed = (outputs: readonly EngineOutput[], lost: EngineOutput): Set<UserId
 }
 
 const facts = (world: SettledWorld): Readonly<Record<string, readonly string[]>> => {
-  const { history: rows = [], orders = [], trades = [], days = [] } = storedFacts(world.store)
-  return { history: rows, orders, trades, days }
+  const { history: rows = [], orders = [], trades = [], buckets = [] } = storedFacts(world.store)
+  return { history: rows, orders, trades, buckets }
 }
 
 describe('an output that the log lost', () => {
@@ -92,7 +92,7 @@ describe('an output that the log lost', () => {
           history: expected['history'],
           orders: expected['orders'],
           trades: expected['trades'],
-          days: expected['days'],
+          buckets: expected['buckets'],
         })
         expect(unequalIntervals(world.store, partitions)).toEqual([])
         expect(world.store.ties).toEqual([])

@@ -1,4 +1,7 @@
-import type { FaultOutcome } from './bridge-world.ts'
+export type FaultOutcome = 'applied' | 'skipped'
+
+/** What a target does with a fault that found nobody to hit. */
+export const outcomeOf = (hit: boolean | undefined): FaultOutcome => (hit ? 'applied' : 'skipped')
 
 type Count = { applied: number; skipped: number }
 

@@ -24,10 +24,19 @@ export class Leg {
     this.#proxy = proxy
   }
 
-  static async open({ port, targetPort }: { readonly port: number; readonly targetPort: number }): Promise<Leg> {
+  /** `port` 0 takes a free one. `host`: on both sides. */
+  static async open({
+    port,
+    targetPort,
+    host = '127.0.0.1',
+  }: {
+    readonly port: number
+    readonly targetPort: number
+    readonly host?: string
+  }): Promise<Leg> {
     const proxy = await TcpProxy.open({
-      target: { host: '127.0.0.1', port: targetPort },
-      port,
+      target: { host, port: targetPort },
+      ...{ host, port },
       plan: () => chunk => leg.#faultOf(chunk),
     })
     const leg = new Leg(proxy)
@@ -87,3 +96,5 @@ export class Leg {
     }
   }
 }
+
+export const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1))

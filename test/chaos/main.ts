@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import type { ChaosRun } from './chaos-run.ts'
-import { type Report, reportText, shortfalls } from './report.ts'
-import { runBridge } from './run-bridge.ts'
+import { runBridge } from './bridge/run.ts'
+import { type Report, reportText } from './report.ts'
+import { runSettle } from './settle/run.ts'
 import { type ChaosSettings, ChaosSettingsError, chaosSettings } from './settings.ts'
 import { Trace } from './trace.ts'
 
@@ -12,7 +13,10 @@ process.on('warning', warning => {
   if (warning.name !== 'TimeoutNegativeWarning') console.error(`${warning.name}: ${warning.message}`)
 })
 
-const runs: Readonly<Record<ChaosSettings['target'], (run: ChaosRun) => Promise<Report>>> = { bridge: runBridge }
+const runs: Readonly<Record<ChaosSettings['target'], (run: ChaosRun) => Promise<Report>>> = {
+  bridge: runBridge,
+  settle: runSettle,
+}
 const clone = resolve(import.meta.dirname, '../..')
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
@@ -28,10 +32,9 @@ const main = async (signal: AbortSignal): Promise<number> => {
   try {
     const report = await runs[target]({ settings, dir, env: process.env, trace, signal, say })
     say(reportText(report))
-    const short = shortfalls(report)
     for (const violation of report.violations) say(`VIOLATION ${violation}`)
-    for (const problem of short) say(`NOT ENOUGH ${problem}`)
-    const isGood = report.violations.length === 0 && short.length === 0
+    for (const problem of report.shortfalls) say(`NOT ENOUGH ${problem}`)
+    const isGood = report.violations.length === 0 && report.shortfalls.length === 0
     say(isGood ? `chaos: 0 violations, seed ${seed}` : `chaos: failed; again with \`${again}\`; ${where}`)
     return isGood ? 0 : 1
   } catch (error) {

@@ -60,7 +60,7 @@ export const judgeMemory = (
 }
 
 /** For whoever wants to look at the curves. */
-export const csvOf = (samples: Readonly<Record<string, readonly Sample[]>>): string =>
-  ['seconds,process,mb', ...Object.values(samples).flatMap(each => each.map(lineOf))].join('\n')
+export const csvOf = (samples: ReadonlyMap<string, readonly Sample[]>): string =>
+  ['seconds,process,mb', ...[...samples.values()].flatMap(each => each.map(lineOf))].join('\n')
 
 const lineOf = ({ atMs, name, mb }: Sample): string => `${(atMs / 1000).toFixed(1)},${name},${mb.toFixed(1)}`

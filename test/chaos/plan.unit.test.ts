@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { bridgeMenu } from './bridge-faults.ts'
+import { bridgeMenu } from './bridge/faults.ts'
 import { drawPlan, type MenuItem } from './plan.ts'
 
 const planOf = (seed: bigint) => drawPlan({ seed, durationMs: 600_000, meanGapMs: 550, menu: bridgeMenu })

@@ -1,7 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { pino } from 'pino'
+import { openKafka } from '../../runtime/kafka/kafka.ts'
 import { KafkaFailure, type KafkaPort } from '../../runtime/kafka/port.ts'
 import { decodeLogRecord, payloadOf } from '../../schemas/codec.ts'
 import type { ReadRecord } from './check-log.ts'
+
+/** A way to Kafka that says nothing of outages: they are made on purpose. */
+export const openQuietKafka = (brokers: readonly string[]): KafkaPort =>
+  openKafka({
+    brokers,
+    clientId: 'chaos',
+    log: pino({ level: 'silent' }),
+    sessionTimeoutMs: 6000,
+    heartbeatIntervalMs: 500,
+  })
 
 /** Where a log ends for a reader of committed data: its last record, or null. */
 export const readLast = async (kafka: KafkaPort, topic: string): Promise<ReadRecord | null> => {

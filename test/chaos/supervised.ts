@@ -100,6 +100,15 @@ export class Supervised {
     }
   }
 
+  /** SIGSTOP for as long as the wait takes. False when there is nothing to freeze. */
+  async holdWhile(wait: Promise<unknown>): Promise<boolean> {
+    const release = this.hold()
+    if (!release) return false
+    await wait
+    release()
+    return true
+  }
+
   /** Ends it for good: by SIGTERM within the bound, by SIGKILL otherwise or at once. */
   async retire({
     with: how,
@@ -136,7 +145,13 @@ export class Supervised {
   #spawn(): Life {
     const { name, entry, env, onLine, onStart, onExit } = this.#options
     this.#starts++
-    const child = spawn(process.execPath, [entry], { env: env(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [entry], {
+      env: env(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A session of its own, as a service manager gives it: Ctrl-C reaches us alone, and Linux shares the cores out
+      // among sessions, so that a dozen services of one shell would starve beside anything else.
+      detached: true,
+    })
     const { promise, resolve } = Promise.withResolvers<void>()
     const life: Life = {
       child,

@@ -1,4 +1,5 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
+import type { Line } from './supervised.ts'
 
 const told = 25
 
@@ -27,6 +28,11 @@ export class Trace {
     this.#file.write(`${line}\n`)
     this.#recent.push(line)
     if (this.#recent.length > told) this.#recent.shift()
+  }
+
+  /** What a process logged, but for the finest. */
+  log(name: string, { msg, level }: Line): void {
+    if (typeof msg === 'string' && level !== 'debug') this.note(`${name} ${String(level)}: ${msg}`)
   }
 
   /** `shown`: what went before it, when the moment says something about the cause. */

@@ -37,12 +37,14 @@ export type FaultCounts = { readonly [Kind in Fault['kind'] | 'cut']: number }
 
 export type TcpProxyOptions = {
   readonly target: { readonly host: string; readonly port: number }
+  /** Where it listens: 127.0.0.1 unless said otherwise. */
+  readonly host?: string
   /** 0 takes a free one. */
   readonly port?: number
   readonly plan?: Plan
 }
 
-const host = '127.0.0.1'
+const loopback = '127.0.0.1'
 
 /**
  * A TCP proxy that does to the bytes what a plan says. Memory is bounded: each direction of each connection is read
@@ -50,6 +52,7 @@ const host = '127.0.0.1'
  */
 export class TcpProxy implements AsyncDisposable {
   readonly #target: { readonly host: string; readonly port: number }
+  readonly #host: string
   readonly #plan: Plan
   readonly #links = new Set<Link>()
   readonly #counts = { drop: 0, delay: 0, hold: 0, halve: 0, reset: 0, cut: 0 }
@@ -58,8 +61,9 @@ export class TcpProxy implements AsyncDisposable {
   #connections = 0
   #gate: PromiseWithResolvers<void> | null = null
 
-  private constructor({ target, port = 0, plan = noFaults }: TcpProxyOptions) {
+  private constructor({ target, host = loopback, port = 0, plan = noFaults }: TcpProxyOptions) {
     this.#target = target
+    this.#host = host
     this.#port = port
     this.#plan = plan
   }
@@ -76,7 +80,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   get address(): string {
-    return `${host}:${this.#port}`
+    return `${this.#host}:${this.#port}`
   }
 
   /** Faults that were applied, and connections that `cutAll` ended. */
@@ -121,7 +125,7 @@ export class TcpProxy implements AsyncDisposable {
     if (this.#server) return
     const server = createServer({ allowHalfOpen: true, noDelay: true }, client => void this.#serve(client))
     this.#server = server
-    server.listen({ host, port: this.#port, exclusive: true })
+    server.listen({ host: this.#host, port: this.#port, exclusive: true })
     await once(server, 'listening')
     this.#port = (server.address() as { readonly port: number }).port
   }

@@ -20,6 +20,7 @@ import { windowOf } from '../../schemas/archive/archive-name.ts'
 import { decodeSidecar, type Sidecar } from '../../schemas/archive/sidecar.ts'
 import { outputsTable } from '../../schemas/archive/outputs-table.ts'
 import { readTable } from '../../schemas/archive/table.ts'
+import { inheritedEnvironment } from '../../sim/pipeline/inherited-environment.ts'
 import { logOf } from '../../sink-starrocks/archive/testing/archive-log.ts'
 
 const windowMs = 5000
@@ -101,7 +102,7 @@ type Life = { readonly child: ChildProcess; readonly output: () => string }
 const start = (dir: string, instance: string, env: Readonly<Record<string, string>> = {}): Life => {
   const child = spawn(process.execPath, ['sink-starrocks/archive/main.ts'], {
     env: {
-      PATH: process.env['PATH'],
+      ...inheritedEnvironment(),
       STREAM: stream,
       STOP_LINGER_MS: '0',
       KAFKA_BROKERS: brokers,

@@ -18,6 +18,7 @@ import { namesOf } from '../../runtime/names.ts'
 import { toCommitted } from '../../runtime/reader/progress.ts'
 import { encodeUserRecord } from '../../schemas/codec.ts'
 import type { Pos } from '../../core/ids.ts'
+import { inheritedEnvironment } from '../../sim/pipeline/inherited-environment.ts'
 
 const partitions = 3
 const stream = `settle_int_${process.pid}_${Date.now().toString(36)}`
@@ -213,7 +214,7 @@ test('settles what is there, stops, goes on, and the store is what the engine sa
 
 describe('the process', () => {
   const env = (over: Readonly<Record<string, string>> = {}): Record<string, string> => ({
-    PATH: process.env['PATH'] ?? '',
+    ...inheritedEnvironment(),
     STREAM: stream,
     STOP_LINGER_MS: '0',
     PARTITIONS: `${partitions}`,

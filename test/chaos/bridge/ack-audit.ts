@@ -1,17 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { EnginePosition } from '../../core/events.ts'
-import { KafkaFailure, type KafkaPort } from '../../runtime/kafka/port.ts'
+import type { EnginePosition } from '../../../core/events.ts'
+import { KafkaFailure, type KafkaPort } from '../../../runtime/kafka/port.ts'
 import type { Ack, Acks } from './acks.ts'
-import type { Broker } from './broker.ts'
-import { named } from './check-log.ts'
-import { readLast } from './read-log.ts'
-import type { Supervised } from './supervised.ts'
-import type { Trace } from './trace.ts'
+import { named } from '../check-log.ts'
+import { readLast } from '../read-log.ts'
+import type { StackServer } from '../stack-server.ts'
+import type { Supervised } from '../supervised.ts'
+import type { Trace } from '../trace.ts'
 
 export type AckAuditOptions = {
   readonly topic: string
   readonly acks: Acks
-  readonly broker: Broker
+  readonly broker: StackServer
   readonly trace: Trace
   /** A way to the broker that no fault is on. */
   readonly openKafka: () => KafkaPort

@@ -1,20 +1,20 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pino } from 'pino'
-import type { Pos } from '../../core/ids.ts'
-import { freePorts } from '../../local/ports.ts'
-import { clean, down, up } from '../../local/stack.ts'
-import { topicSpecs } from '../../ops/init/topics.ts'
-import { openKafka } from '../../runtime/kafka/kafka.ts'
-import type { KafkaPort } from '../../runtime/kafka/port.ts'
-import { namesOf, type StreamNames } from '../../runtime/names.ts'
-import { toCommitted } from '../../runtime/reader/progress.ts'
-import { bridgeMemory } from '../../sim/pipeline/services.ts'
-import { type LegName, sessionTimeoutMs } from './bridge-faults.ts'
-import { BridgeWorld } from './bridge-world.ts'
-import { Broker } from './broker.ts'
-import { Leg } from './leg.ts'
-import type { ChaosRun } from './chaos-run.ts'
+import type { Pos } from '../../../core/ids.ts'
+import { freePorts } from '../../../local/ports.ts'
+import { clean, down, up } from '../../../local/stack.ts'
+import { topicSpecs } from '../../../ops/init/topics.ts'
+import type { KafkaPort } from '../../../runtime/kafka/port.ts'
+import { namesOf, type StreamNames } from '../../../runtime/names.ts'
+import { toCommitted } from '../../../runtime/reader/progress.ts'
+import { bridgeMemory } from '../../../sim/pipeline/services.ts'
+import type { ChaosRun } from '../chaos-run.ts'
+import { engineSettings } from '../engine-settings.ts'
+import { Leg, portOf } from '../leg.ts'
+import { openQuietKafka } from '../read-log.ts'
+import { StackServer } from '../stack-server.ts'
+import { type LegName, sessionTimeoutMs } from './faults.ts'
+import { BridgeWorld } from './world.ts'
 
 const host = '127.0.0.1'
 
@@ -66,8 +66,12 @@ export class BridgeStage {
       const path = given['PATH'] ?? ''
       const world = new BridgeWorld({
         ...{ names, dir, trace, legs, openKafka: openDirect },
-        broker: new Broker(env),
-        engineEnv: { PATH: path, ...engineSettings({ settings, dir, names, live, replay }) },
+        broker: new StackServer('kafka', env),
+        engineEnv: {
+          PATH: path,
+          ...engineSettings({ settings, dir, names, live, replay, users: 200, paceFactor }),
+          ENGINE_ACK_REPORTS: 'on',
+        },
         bridgeEnv: { PATH: path, ...bridgeSettings({ names, brokers: advertised, legs }) },
       })
       const kafka = openDirect()
@@ -91,49 +95,6 @@ export class BridgeStage {
     await rm(join(this.#dir, 'engine'), { recursive: true, force: true })
   }
 }
-
-const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1))
-
-const openQuietKafka = (brokers: readonly string[]): KafkaPort =>
-  openKafka({
-    brokers,
-    clientId: 'chaos',
-    log: pino({ level: 'silent' }),
-    sessionTimeoutMs: 6000,
-    heartbeatIntervalMs: 500,
-  })
-
-const engineSettings = ({
-  settings,
-  dir,
-  names,
-  live,
-  replay,
-}: Pick<ChaosRun, 'settings' | 'dir'> & {
-  readonly names: StreamNames
-  readonly live: number
-  readonly replay: number
-}): Readonly<Record<string, string>> => ({
-  ENGINE_DATA_DIR: join(dir, 'engine'),
-  ENGINE_STREAM: names.stream,
-  ENGINE_SEED: `${settings.seed}`,
-  // Few, so that the snapshot of each segment is small.
-  ENGINE_USERS: '200',
-  // More than any run can do: the flow ends when it is told to.
-  ENGINE_ORDERS: '1000000000',
-  ENGINE_LIVE_ADDRESS: `tcp://${host}:${live}`,
-  ENGINE_REPLAY_ADDRESS: `tcp://${host}:${replay}`,
-  // Small: a reader that stalls loses for real, too.
-  ENGINE_LIVE_HIGH_WATER_MARK: '2000',
-  ENGINE_HEARTBEAT_MS: '200',
-  ENGINE_RATE: `${Math.round(settings.rate * paceFactor)}`,
-  // It never waits for the bridge, so every outage is a backlog; and it forgets nothing until the check.
-  ENGINE_MAX_UNACKED: '0',
-  ENGINE_ACK_MARGIN: '1000000000',
-  // A restart does the last segment again: small ones make it quick.
-  ENGINE_SEGMENT_BYTES: `${2 * 1024 * 1024}`,
-  ENGINE_ACK_REPORTS: 'on',
-})
 
 const bridgeSettings = ({
   names,

@@ -1,4 +1,4 @@
-import type { Line } from './supervised.ts'
+import type { Line } from '../supervised.ts'
 
 export type Ack = { readonly epoch: bigint; readonly random: bigint; readonly seq: bigint }
 

@@ -1,7 +1,7 @@
-import type { Random } from '../../sim/engine/flow/random.ts'
-import type { Direction } from '../faults/tcp-proxy.ts'
-import { type MenuItem, oneOf } from './plan.ts'
-import type { LegFault } from './leg.ts'
+import type { Random } from '../../../sim/engine/flow/random.ts'
+import { drawLegFault, type LegBits } from '../draw-leg-fault.ts'
+import type { LegFault } from '../leg.ts'
+import { type MenuItem, oneOf } from '../plan.ts'
 
 /** Which of the bridges: the one that led last, or another. */
 export type BridgeTarget = 'leader' | 'standby'
@@ -60,35 +60,26 @@ const extraBridge = (random: Random): BridgeFault => ({
   end: oneOf(random, ['SIGKILL', 'SIGTERM']),
 })
 
-/** How many bits of bytes pass on a leg within seconds: a fault that waits for more would never come. */
-const usualBits: Readonly<Record<LegName, Readonly<Record<Direction, number>>>> = {
-  live: { 'to target': 6, 'to client': 17 },
-  replay: { 'to target': 9, 'to client': 16 },
-  kafka: { 'to target': 17, 'to client': 11 },
+/** How many bits of bytes pass on a leg within seconds. To the engine's PUB goes nothing but a handshake. */
+const usualBits: Readonly<Record<LegName, LegBits>> = {
+  live: { 'to target': 6, 'to client': 17, oneOfToTarget: 5 },
+  replay: { 'to target': 9, 'to client': 16, oneOfToTarget: 2 },
+  kafka: { 'to target': 17, 'to client': 11, oneOfToTarget: 2 },
 }
 
 const cut = (random: Random): BridgeFault => {
   const leg = oneOf<LegName>(random, ['live', 'replay', 'replay', 'kafka', 'kafka', 'kafka'])
-  return { kind: 'cut', leg, fault: legFault(random, leg) }
+  return { kind: 'cut', leg, fault: drawLegFault(random, usualBits[leg]) }
 }
 
-const legFault = (random: Random, leg: LegName): LegFault => {
-  // To the engine's PUB goes nothing but a handshake.
-  const often = leg === 'live' ? 5 : 2
-  const direction: Direction = random.below(often) === 0 ? 'to target' : 'to client'
-  // Few bytes hit handshakes, requests and the beginnings of answers, many the middle of a batch.
-  const at = { direction, afterBytes: Math.floor(2 ** (random.fraction() * usualBits[leg][direction])) }
-  switch (random.below(6)) {
-    case 0:
-    case 1:
-      return { ...at, kind: 'reset' }
-    case 2:
-      return { ...at, kind: 'halve' }
-    case 3:
-      return { ...at, kind: 'drop', forMs: random.between(100, 4000) }
-    case 4:
-      return { ...at, kind: 'hold', forMs: random.between(100, 8000) }
+/** As it is counted. */
+export const kindOf = (fault: BridgeFault): string => {
+  switch (fault.kind) {
+    case 'cut':
+      return `${fault.leg} ${fault.fault.kind}`
+    case 'bridge-freeze':
+      return fault.forMs > sessionTimeoutMs ? 'bridge-freeze past its session' : fault.kind
     default:
-      return { ...at, kind: 'delay', forMs: random.between(20, 1500) }
+      return fault.kind
   }
 }
