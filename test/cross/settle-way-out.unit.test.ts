@@ -122,7 +122,7 @@ describe('stops, and what its error says to run mends it', () => {
     await settles()
     const barriers = records.map(each => each.findIndex(({ kind }) => kind === 'Barrier'))
     for (const [partition, barrier] of barriers.entries()) {
-      const { n, pos: at } = records[partition]?.[barrier + 1] as UserRecord
+      const { n, pos: at } = (records[partition] as readonly UserRecord[])[barrier + 1] as UserRecord
       offsets().set(partition, progress({ offset: BigInt(barrier) + 2n, n, pos: at }))
     }
     const error = await refusal()
