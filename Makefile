@@ -14,6 +14,7 @@ help: ## this page
 	@echo 'make chaos takes TARGET=bridge or settle, DURATION_S=120, RATE, and SEED=n to make the faults of an earlier run again.'
 	@echo 'Needs Linux, Node 20 with npm, Java 17, Maven 3. Everything is written to .data (SETTLE_DATA) and ~/.cache/settle.'
 
+demo: export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/node
 demo: $(INSTALLED) ## the whole pipeline on real servers, and the proof that all places agree
 	@$(NODE) sim/demo/main.ts
 
@@ -26,11 +27,12 @@ down: $(INSTALLED) ## end what up started; the data stay
 ok: $(INSTALLED) ## types, lint, format, unused code, unit tests
 	@npm run --silent ok
 
-test: ok ## ok, then the tests that need servers, then the whole pipeline
-	@npm run --silent test:servers
+test: $(INSTALLED) ## types, lint, format, unused code, then all tests, also those that need servers and the whole pipeline
+	@npm run --silent ok:code
+	@npm test --silent
 
-sim: ## a seeded world of faults (not there yet)
-	@echo 'make sim: the simulated world is not built yet; make test runs the real servers' >&2; exit 2
+sim: $(INSTALLED) ## the real services in a simulated world of faults; SEEDS=1000, or SEED=n to replay one
+	@$(NODE) sim/world/main.ts
 
 chaos: $(INSTALLED) ## kill, freeze and cut off real processes at random, then check that nothing is lost or doubled
 	@$(NODE) test/chaos/main.ts

@@ -142,6 +142,10 @@ export class OperatorCommands {
         if (asked.refusedPos > desk.pos || asked.refusedPos <= 0n)
           return refused(`no record has pos ${asked.refusedPos}; the log ends at ${desk.pos}`)
         return { kind: 'Admit', command, refusedPos: asked.refusedPos }
+      case 'Redrive':
+        return { kind: 'Redrive', command, user: asked.user }
+      case 'Note':
+        return { kind: 'Note', command, text: asked.text }
       case 'Gap': {
         const problem = gapProblem(asked, desk.at)
         if (problem !== null) return refused(problem)

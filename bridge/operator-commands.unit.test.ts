@@ -112,6 +112,36 @@ describe('a command', () => {
   })
 })
 
+describe('what the log keeps for others', () => {
+  test('is written as asked: a redrive with its user, a note with its text', async () => {
+    const world = new World()
+    const { stop } = world.bridge()
+    await world.publishAll()
+    await world.command({ kind: 'Redrive', command: command('r1'), user: userId(7n) })
+    await world.command({ kind: 'Note', command: command('n1'), text: 'replay of load' })
+    await answered(world, 2)
+    await stop()
+    const place = { at: at(world, 40) }
+    expect(answers(world)).toMatchObject([
+      { ...place, kind: 'Redrive', command: command('r1'), user: 7n },
+      { ...place, kind: 'Note', command: command('n1'), text: 'replay of load' },
+    ])
+    expect(offset(world)).toBe(3n)
+    check(world)
+  })
+
+  test('is written once for an id', async () => {
+    const world = new World()
+    const { stop } = world.bridge()
+    await world.publishAll()
+    for (const user of [7n, 8n]) await world.command({ kind: 'Redrive', command: command('r1'), user: userId(user) })
+    await answered(world, 2)
+    await stop()
+    expect(told(world)).toEqual(['r1 Redrive', 'r1 Refused a command of id r1 was seen before; an id acts once'])
+    check(world)
+  })
+})
+
 describe('a Gap', () => {
   const gap = (world: World, id: string, { after = 0, to = null as EnginePosition | null } = {}): CommandRecord => ({
     kind: 'Gap',

@@ -149,6 +149,9 @@ export type CommandRecord =
     }
   | { readonly kind: 'Correct'; readonly command: Command; readonly correction: CorrectionBody }
   | { readonly kind: 'Admit'; readonly command: Command; readonly refusedPos: Pos }
+  | { readonly kind: 'Redrive'; readonly command: Command; readonly user: UserId }
+  /** What an operator does outside the log, said in it. */
+  | { readonly kind: 'Note'; readonly command: Command; readonly text: string }
 
 /** `index`: the place within the engine's output, which orders what shares one pos. */
 export type Indexed<T> = { readonly index: number; readonly value: T }

@@ -28,7 +28,7 @@ describe('arguments', () => {
     expect(bare.err).toContain('Usage: settle')
     const helped = await run(['--help'])
     expect(helped.exitCode).toBe(0)
-    for (const name of ['init', 'status', 'verify', 'gap', 'correct', 'admit'])
+    for (const name of ['init', 'status', 'verify', 'gap', 'correct', 'admit', 'redrive', 'replay'])
       expect(helped.out).toContain(`  ${name} `)
   })
 

@@ -3,6 +3,8 @@ import { initCommand } from './init/command.ts'
 import { admitCommand } from './operate/admit-command.ts'
 import { correctCommand } from './operate/correct-command.ts'
 import { gapCommand } from './operate/gap-command.ts'
+import { redriveCommand } from './operate/redrive-command.ts'
+import { replayCommand } from './replay/command.ts'
 import { statusCommand } from './status/command.ts'
 import { verifyCommand } from './verify/command.ts'
 
@@ -14,4 +16,6 @@ export const commands: readonly OpsCommand[] = [
   gapCommand,
   correctCommand,
   admitCommand,
+  redriveCommand,
+  replayCommand,
 ]

@@ -11,7 +11,7 @@ import type { StoreSettings } from './settings.ts'
 /** Connections to the places of a stream. Kafka's is shared and closed with the command; the others are the caller's. */
 export interface Places {
   readonly kafka: KafkaPort
-  /** `openForMs`: how long to wait for the first node. */
+  /** `openForMs`: how long to wait for the first node, if not as the settings say. */
   readonly openCql: (options: { readonly keyspace?: string; readonly openForMs?: number }) => Promise<CqlPort>
   readonly openSql: (database?: string) => SqlPort
   [Symbol.asyncDispose](): Promise<void>
@@ -34,6 +34,7 @@ export const openPlaces = (options: {
         datacenter: settings.CQL_DATACENTER,
         username: settings.CQL_USERNAME,
         password: settings.CQL_PASSWORD,
+        openForMs: settings.CQL_OPEN_TIMEOUT_MS,
         inFlight: cqlInFlight,
         log,
         clock,

@@ -48,3 +48,6 @@ export const namesOf = (stream: string): StreamNames => ({
   keyspace: stream,
   database: stream,
 })
+
+/** What `settle replay --group` calls a group. */
+export const serviceOfGroup = (group: string): string => group.slice(group.indexOf('.') + 1)

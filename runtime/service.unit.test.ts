@@ -22,7 +22,10 @@ afterAll(() => {
 })
 
 const start = (env: Readonly<Record<string, string>>): Child => {
-  const child = spawn(node, [script], { env: { STOP_LINGER_MS: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(node, [script], {
+    env: { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], STOP_LINGER_MS: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   children.push(child)
   const lines: Line[] = []
   const waiting: {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { cqlLimits } from './cql/limits.ts'
 import { streamName } from './names.ts'
 import { Stop } from './stop.ts'
 
@@ -94,6 +95,11 @@ export const cqlSettings = {
   CQL_DATACENTER: setting.text.default('datacenter1'),
   CQL_USERNAME: z.string().default(''),
   CQL_PASSWORD: z.string().default(''),
+  /** How long a start waits for a first node to answer. */
+  CQL_OPEN_TIMEOUT_MS: z
+    .string()
+    .default(`${cqlLimits.openForMs}`)
+    .pipe(setting.integer({ min: 0, max: 600_000 })),
 }
 
 /**

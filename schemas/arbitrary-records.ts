@@ -127,4 +127,6 @@ export const anyCommandRecord = fc.oneof(
   fc.record({ ...kind('Gap'), command, after: position, to: fc.option(position) }),
   fc.record({ ...kind('Correct'), command, correction }),
   fc.record({ ...kind('Admit'), command, refusedPos: long }),
+  fc.record({ ...kind('Redrive'), command, user: long }),
+  fc.record({ ...kind('Note'), command, text }),
 ) as unknown as fc.Arbitrary<CommandRecord>

@@ -235,6 +235,8 @@ export const commandRecords: Readonly<Record<string, CommandRecord>> = {
   'Gap.open': { kind: 'Gap', command, after: edgePosition, to: null },
   Correct: { kind: 'Correct', command, correction },
   Admit: { kind: 'Admit', command, refusedPos: pos(max64) },
+  Redrive: { kind: 'Redrive', command, user: userId(max64) },
+  Note: { kind: 'Note', command, text: 'replayed 3 … 9' },
 }
 
 export const engineFrames: Readonly<Record<string, EngineFrame>> = {

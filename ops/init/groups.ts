@@ -1,5 +1,5 @@
 import type { CommittedOffset, KafkaPort, PartitionBounds } from '../../runtime/kafka/port.ts'
-import type { StreamNames } from '../../runtime/names.ts'
+import { serviceOfGroup, type StreamNames } from '../../runtime/names.ts'
 import type { Pos } from '../../core/ids.ts'
 import { logNumbering, type Numbering, userNumbering } from '../../runtime/reader/numbering.ts'
 import { fromCommitted, toCommitted } from '../../runtime/reader/progress.ts'
@@ -60,10 +60,10 @@ const inspectGroup = async (kafka: KafkaPort, spec: GroupSpec, count: number | u
 
 const firstOffsets = async (kafka: KafkaPort, spec: GroupSpec, thing: string): Promise<Finding> => {
   const { group, topic, partitions } = spec
-  const members = await kafka.admin.memberCount(group)
-  if (members > 0)
+  const members = await kafka.admin.members(group)
+  if (members.length > 0)
     return refused(
-      `${thing} has ${members} members but no offsets; stop the services of this group, then run settle init again`,
+      `${thing} has ${members.length} members but no offsets; stop the services of this group, then run settle init again`,
     )
   const start = toCommitted({ offset: 0n, n: 0n, pos: 0n as Pos })
   const offsets = new Map(Array.from({ length: partitions }, (_, partition) => [partition, start]))
@@ -71,10 +71,10 @@ const firstOffsets = async (kafka: KafkaPort, spec: GroupSpec, thing: string): P
 }
 
 /** What a reader would stop on at its start, found before it starts. */
-const offsetProblem = async (
+export const offsetProblem = async (
   kafka: KafkaPort,
   {
-    spec: { topic, placeOf },
+    spec: { group, topic, placeOf },
     partition,
     offset,
     bounds,
@@ -86,16 +86,20 @@ const offsetProblem = async (
   },
 ): Promise<string | null> => {
   const where = `partition ${partition}, offset ${offset.offset}`
+  const wayOut =
+    placeOf === null
+      ? 'take a new stream, or remove the group with kafka-consumer-groups.sh --delete'
+      : `see that KAFKA_BROKERS is right; then read it from its beginning with settle replay --group ${serviceOfGroup(group)} --to start`
   const { low, end } = bounds ?? { low: 0n, end: 0n }
   if (offset.offset < low || offset.offset > end)
-    return `${where} is outside what the topic holds, ${low} to ${end}: the topic was remade, and needs new groups: take a new stream, or remove the group with kafka-consumer-groups.sh --delete`
+    return `${where} is outside what the topic holds, ${low} to ${end}: the topic was remade; ${wayOut}`
   if (placeOf === null) return null
   const progress = fromCommitted(offset)
   if (progress === null)
-    return `${where} carries metadata ${JSON.stringify(offset.metadata)}, which no service wrote; set it with settle replay`
+    return `${where} carries metadata ${JSON.stringify(offset.metadata)}, which no service wrote; read it from its beginning with settle replay --group ${serviceOfGroup(group)} --to start`
   const [before] = await kafka.readTail({ topic, partition, count: 1, before: offset.offset })
   const place = before ? placeOf(before.value) : { n: 0n, pos: 0n }
   return place.n === progress.n && place.pos === progress.pos
     ? null
-    : `${where}: the record before it is n=${place.n} pos=${place.pos}, the group read n=${progress.n} pos=${progress.pos}: the topic was remade, and needs new groups: take a new stream, or remove the group with kafka-consumer-groups.sh --delete`
+    : `${where}: the record before it is n=${place.n} pos=${place.pos}, the group read n=${progress.n} pos=${progress.pos}: the topic was remade; ${wayOut}`
 }

@@ -13,6 +13,8 @@ export type Result =
       readonly plan: Plan | null
       readonly sent: Sent
       readonly when: 'now' | 'before'
+      /** What this process did itself besides. */
+      readonly effect: string | null
       readonly answer: Answer
     }
   | {
@@ -20,6 +22,8 @@ export type Result =
       readonly plan: Plan | null
       readonly sent: Sent
       readonly when: 'now' | 'before'
+      /** What this process did itself besides. */
+      readonly effect: string | null
       readonly waitMs: number
     }
 
@@ -29,12 +33,13 @@ const timeText = (time: bigint): string => new Date(Number(time / 1000n)).toISOS
 export const answerText = (name: string, result: Result): string => {
   if (result.kind === 'dry-run')
     return `settle ${name}: dry run, nothing was sent; the same command without --dry-run sends it`
-  const { sent, when } = result
+  const { sent, when, effect } = result
   const { id, who, why, time } = sent.record.command
-  const head =
+  const earlier =
     when === 'before'
       ? `command ${id} was sent before, by ${who} at ${timeText(time)} ("${why}"); nothing was sent now\n`
       : ''
+  const head = effect === null ? earlier : `${earlier}settle ${name}: ${effect}\n`
   if (result.kind === 'unanswered') {
     const waited = result.waitMs === 0 ? 'nobody waited for an answer' : `no answer within ${result.waitMs} ms`
     return (
@@ -60,6 +65,10 @@ const outcomeText = (answer: Answer): string => {
     }
     case 'Admit':
       return `done: the output at pos ${answer.refusedPos} is admitted; repartition takes it when it is started again`
+    case 'Redrive':
+      return `done: settle reads the log again for user ${answer.user} as soon as it comes to it; see settle status`
+    case 'Note':
+      return `done: noted in the log: ${answer.text}`
   }
 }
 
@@ -73,6 +82,8 @@ const commandJson = (record: CommandRecord): unknown => {
       }
     case 'Correct':
     case 'Admit':
+    case 'Redrive':
+    case 'Note':
       return record
   }
 }
@@ -85,11 +96,12 @@ const answerJson = (answer: Answer): unknown => {
 export const resultJson = (result: Result): Readonly<Record<string, unknown>> => {
   const facts = result.plan?.facts ?? null
   if (result.kind === 'dry-run') return { sent: 'no', command: commandJson(result.plan.record), facts, answer: null }
-  const { sent, when } = result
+  const { sent, when, effect } = result
   return {
     sent: when,
     command: commandJson(sent.record),
     facts,
+    ...(effect === null ? {} : { effect }),
     answer: result.kind === 'answered' ? answerJson(result.answer) : null,
   }
 }

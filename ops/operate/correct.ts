@@ -40,7 +40,7 @@ const planCorrection = async (
   }: { readonly command: Command; readonly given: CorrectArguments; readonly waiting: readonly CommandRecord[] },
 ): Promise<Plan> => {
   const { user, version, available, frozen } = given
-  const standings = await readUserStanding(places, user)
+  const standings = await readUserStanding(places, user, { from: 'unsettled' })
   const named = assetNamed(standings.assets, given.asset)
   checkWaiting(
     waiting,

@@ -1,4 +1,4 @@
-import type { CommandRecord, LogRecord } from '../../core/events.ts'
+import type { Command, CommandRecord, LogRecord } from '../../core/events.ts'
 import { pos } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { KafkaFailure, type KafkaPort } from '../../runtime/kafka/port.ts'
@@ -10,7 +10,7 @@ import { operateLimits } from './limits.ts'
 import { boundsOf, lastAtPos } from './log-places.ts'
 
 /** What the bridge writes for a command. */
-export type Answer = Extract<LogRecord, { kind: 'Gap' | 'Correction' | 'Admit' | 'Refused' }>
+export type Answer = Extract<LogRecord, { readonly command: Command }>
 
 /** A command that stands in `operator.commands`, and the log's offset from which on its answer is to be looked for. */
 export type Sent = { readonly record: CommandRecord; readonly offset: bigint; readonly answerFrom: bigint }
@@ -160,5 +160,4 @@ export const awaitAnswer = async (
   }
 }
 
-const isAnswer = (record: LogRecord): record is Answer =>
-  record.kind === 'Gap' || record.kind === 'Correction' || record.kind === 'Admit' || record.kind === 'Refused'
+const isAnswer = (record: LogRecord): record is Answer => 'command' in record

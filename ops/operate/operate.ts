@@ -47,10 +47,11 @@ export const operate = async (options: {
     sent = await checked(await send({ kafka, names }, plan.record, seen))
   }
   if (!sent) throw new Error(`command ${id} was neither found nor sent`)
+  const effect = (await request.effect?.(places, sent.record)) ?? null
   const answer = waitMs > 0 || earlier ? await awaitAnswer({ kafka, clock, names }, { sent, waitMs }) : null
   const when = earlier ? 'before' : 'now'
-  if (answer) tell({ kind: 'answered', plan, sent, when, answer })
-  else tell({ kind: 'unanswered', plan, sent, when, waitMs })
+  if (answer) tell({ kind: 'answered', plan, sent, when, effect, answer })
+  else tell({ kind: 'unanswered', plan, sent, when, effect, waitMs })
   if (answer) return answer.kind === 'Refused' ? exitCodes.refused : exitCodes.done
   return waitMs === 0 && !earlier ? exitCodes.done : exitCodes.failed
 }

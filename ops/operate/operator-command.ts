@@ -40,6 +40,11 @@ export type OperatorRequest = {
    * @throws Stop when it can't be done, or must not be
    */
   readonly plan: (places: OperatorPlaces, command: CommandHead, waiting: readonly CommandRecord[]) => Promise<Plan>
+  /**
+   * What this process does itself once the command stands in the topic, also when it was sent before: so it must see
+   * by itself whether it was done. Resolves with what it did, in words.
+   */
+  readonly effect?: (places: OperatorPlaces, record: CommandRecord) => Promise<string>
 }
 
 type SendingOptions = {

@@ -81,7 +81,7 @@ const groupStatus = async (
     if (progress && (pos === null || progress.pos < pos)) pos = progress.pos
     lag += tails ? (tails.get(partition) ?? 0n) - (progress?.n ?? 0n) : end - (offset?.offset ?? 0n)
   }
-  return { group, topic, members: await kafka.admin.memberCount(group), committed: committed.size, pos, lag }
+  return { group, topic, members: (await kafka.admin.members(group)).length, committed: committed.size, pos, lag }
 }
 
 const lastBarrier = async (kafka: KafkaPort, topic: string): Promise<KafkaStatus['lastBarrier']> => {

@@ -82,5 +82,5 @@ const scyllaProblems = ({ parked, parkedCount }: ScyllaStatus): readonly string[
             `user ${user} is parked since pos ${pos}: asset ${asset}, version ${version} (${code}: ${message})`,
         ),
         ...(parkedCount > parked.length ? [`and ${parkedCount - parked.length} more users are parked`] : []),
-        'parked users wait for the missing version: see with the engine what it was, then settle correct and settle redrive',
+        'settle redrive --user <id> --dry-run tells which versions of a parked user are missing; settle correct supplies one',
       ]

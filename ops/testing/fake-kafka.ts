@@ -40,7 +40,8 @@ export class FakeKafka implements KafkaPort {
     deleteTopics: async topics => {
       for (const topic of topics) this.topics.delete(topic)
     },
-    memberCount: async group => this.members.get(group) ?? 0,
+    members: async group =>
+      Array.from({ length: this.members.get(group) ?? 0 }, () => ({ clientId: group, host: 'memory' })),
     setOffsets: async ({ group, topic, offsets }) => {
       if ((this.members.get(group) ?? 0) > 0) throw new KafkaFailure('fatal', `group ${group} has members`)
       this.changes.push(`offsets of ${group}`)

@@ -30,6 +30,10 @@ export const obedient: Decide = record => {
       return { kind: 'Correction', command, correction: record.correction }
     case 'Admit':
       return { kind: 'Admit', command, refusedPos: record.refusedPos }
+    case 'Redrive':
+      return { kind: 'Redrive', command, user: record.user }
+    case 'Note':
+      return { kind: 'Note', command, text: record.text }
   }
 }
 export const refusing: Decide = ({ command }) => ({ kind: 'Refused', command, reason: 'not needed' })
@@ -100,10 +104,15 @@ export class OperatorWorld {
     }
   }
 
-  balance(asset: AssetId, [available, frozen, at]: readonly [bigint, bigint, bigint], user = alice): void {
+  /** `at`: pos of the record that brought it. */
+  balance(
+    asset: AssetId,
+    [available, frozen, atVersion]: readonly [bigint, bigint, bigint],
+    { at = 10n }: { readonly at?: bigint } = {},
+  ): void {
     this.store.apply({
       cql: 'INSERT INTO balances (user_id, asset, bal) VALUES (?, ?, ?) USING TIMESTAMP ?',
-      params: [user, asset, new CqlTuple(available, frozen, at, 10n), 10n],
+      params: [alice, asset, new CqlTuple(available, frozen, atVersion, at), at],
     })
   }
 

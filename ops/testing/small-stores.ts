@@ -1,13 +1,14 @@
 import type { BalanceChange, LogRecord } from '../../core/events.ts'
 import { correctionChange, type Cell, emptyCell, foldChanges } from '../../core/fold.ts'
 import type { AssetId, Pos } from '../../core/ids.ts'
-import { isOpen } from '../../core/order-lifecycle.ts'
 import type { CqlPort, CqlRow, CqlValue } from '../../runtime/cql/port.ts'
 import type { SqlPort, SqlRow } from '../../runtime/starrocks/sql-port.ts'
 import { ExpectedRows } from '../verify/expected-rows.ts'
+import { HistoryBuckets } from '../verify/history-buckets.ts'
 import { NaiveLedger } from '../../core/oracle/naive-ledger.ts'
+import { OpenSlots } from '../verify/open-slots.ts'
 import type { Row, RowShape } from '../verify/row-shape.ts'
-import { dayOf, intervalRow, openOrderRow, referenceRows, scyllaRows, scyllaStates } from '../verify/scylla-shapes.ts'
+import { intervalRow, referenceRows, scyllaRows, scyllaStates } from '../verify/scylla-shapes.ts'
 import { StarRocksRows, starrocksStates } from '../verify/starrocks-shapes.ts'
 import { partitions, type PlacedRecord } from './small-log.ts'
 
@@ -22,12 +23,14 @@ export class SmallStores {
   readonly csv = new Map<RowShape, Row[]>()
   readonly #starrocksRows = new StarRocksRows()
 
-  /** The tables whose rows never change, from the whole log. */
+  /** The tables whose rows never change, from the whole log, and the index of history. */
   addRows(log: readonly LogRecord[], bytesOf: (record: LogRecord) => Buffer): void {
+    const buckets = new HistoryBuckets()
     const rows = new ExpectedRows({
       sink: { expected: (shape, row) => this.#add(shape, row), found: () => {} },
       partitions,
       starrocks: this.#starrocksRows,
+      buckets,
     })
     const ledger = new NaiveLedger({
       onPosting: (posting, place) => rows.posting(posting, place),
@@ -41,6 +44,13 @@ export class SmallStores {
       ledger.take(record)
       rows.end()
     }
+    this.scylla.set(
+      'history_buckets',
+      [...buckets.rows()].map(row => {
+        const [user_id, bucket, ...counted] = row.map(cell => BigInt(cell ?? 0)) as [bigint, bigint, bigint, bigint]
+        return { user_id, bucket, counted }
+      }),
+    )
   }
 
   addIntervals(placed: readonly PlacedRecord[]): void {
@@ -68,6 +78,7 @@ export class SmallStores {
   /** The tables whose rows change, as they are after the log's records up to `upTo`. */
   addStates(log: readonly LogRecord[], upTo: Pos): void {
     const wallets = new Map<string, Map<AssetId, Cell>>()
+    const openSlots = new OpenSlots()
     const found = new Map<string, { readonly shape: RowShape; readonly row: Row }>()
     const put = (shape: RowShape, row: Row): void =>
       void found.set(`${shape.place} ${shape.table} ${row.slice(0, shape.key).join('/')}`, { shape, row })
@@ -82,23 +93,25 @@ export class SmallStores {
         const change = correctionChange(record.correction)
         this.#apply(wallets, { pos, changes: [change] })
         put(starrocksStates.balances, this.#starrocksRows.balance(change, { pos, time: pos }))
-        put(scyllaStates.historyDays, [`${change.user}`, `${dayOf(pos)}`])
       }
       if (record.kind !== 'Output') continue
-      const { time, orders, changes, trades } = record.output
+      const { time, orders, changes } = record.output
       this.#apply(wallets, { pos, changes })
       for (const change of changes) put(starrocksStates.balances, this.#starrocksRows.balance(change, { pos, time }))
-      for (const [index, update] of orders.entries()) {
+      for (const [index, update] of orders.entries())
         put(starrocksStates.orders, this.#starrocksRows.order(update, { pos, time, index }))
-        const row = openOrderRow(update, { pos, time })
-        if (isOpen(update.state)) put(scyllaStates.openOrders, row)
-        else found.delete(`ScyllaDB open_orders ${update.user}/${update.order}`)
-      }
-      const users = [...orders, ...changes].map(({ user }) => user)
-      for (const user of [...users, ...trades.flatMap(({ buyer, seller }) => [buyer, seller])])
-        put(scyllaStates.historyDays, [`${user}`, `${dayOf(pos)}`])
+      for (const update of new Map(orders.map(each => [each.order, each])).values())
+        openSlots.take({ update, pos, time })
     }
     for (const { shape, row } of found.values()) this.#add(shape, row)
+    this.scylla.set(
+      'open_orders',
+      [...openSlots.rows()].map(([user, slot, orders = null, pos]) => ({
+        user_id: BigInt(user ?? 0),
+        slot: Number(slot),
+        orders: [orders, BigInt(pos ?? 0)],
+      })),
+    )
     this.scylla.set(
       'balances',
       [...wallets].flatMap(([user, cells]) =>

@@ -2,7 +2,7 @@ import type { Barrier } from '../../core/events.ts'
 import { type Pos, pos as asPos } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
-import type { StreamNames } from '../../runtime/names.ts'
+import { serviceOfGroup, type StreamNames } from '../../runtime/names.ts'
 import { fromCommitted, type Progress } from '../../runtime/reader/progress.ts'
 import { Stop } from '../../runtime/stop.ts'
 import { barriersBack, lastOutput } from '../last-places.ts'
@@ -69,7 +69,7 @@ const readProgress = async ({ kafka, names, without }: Options): Promise<Readers
         throw new Stop({
           code: 'offset-foreign',
           reason: 'refused',
-          message: `group ${group}, ${topic}-${partition}: metadata ${JSON.stringify(committed.metadata)} is not its reader's; set it with settle replay`,
+          message: `group ${group}, ${topic}-${partition}: metadata ${JSON.stringify(committed.metadata)} is not its reader's; read it from its beginning with settle replay --group ${serviceOfGroup(group)} --to start`,
         })
       progress.set(partition, each)
     }

@@ -3,8 +3,9 @@ import type { UserId } from '../../core/ids.ts'
 import type { LedgerPlace } from '../../core/oracle/naive-ledger.ts'
 import { partitionOf } from '../../core/partition.ts'
 import { archiveShapes, ledgerCells, orderCells, outputCells, referenceCells, tradeCells } from './archive-shapes.ts'
+import type { HistoryBuckets } from './history-buckets.ts'
 import type { RowSink } from './row-sets.ts'
-import { historyRow, orderRow, scyllaRows, tradeRow, type UserHistory } from './scylla-shapes.ts'
+import { historyRow, orderRows, scyllaRows, tradeRow, type UserHistory } from './scylla-shapes.ts'
 import { type StarRocksRows, starrocksRows, type TablePlace } from './starrocks-shapes.ts'
 
 /**
@@ -15,13 +16,20 @@ export class ExpectedRows {
   #sink: RowSink
   readonly #partitions: number
   readonly #starrocks: StarRocksRows
+  readonly #buckets: HistoryBuckets
   #record: LogRecord | null = null
   #users = new Map<UserId, UserHistory>()
 
-  constructor(options: { readonly sink: RowSink; readonly partitions: number; readonly starrocks: StarRocksRows }) {
+  constructor(options: {
+    readonly sink: RowSink
+    readonly partitions: number
+    readonly starrocks: StarRocksRows
+    readonly buckets: HistoryBuckets
+  }) {
     this.#sink = options.sink
     this.#partitions = options.partitions
     this.#starrocks = options.starrocks
+    this.#buckets = options.buckets
   }
 
   begin(record: LogRecord, value: Buffer): void {
@@ -55,27 +63,26 @@ export class ExpectedRows {
     const { pos, time, index: idx } = place
     this.#sink.expected(archiveShapes.orders, orderCells(this.#of(update.user), update, { pos, time, idx }))
     this.#sink.expected(starrocksRows.orderEvents, this.#starrocks.orderEvent(update, place))
-    this.#sink.expected(scyllaRows.orders, orderRow(update, place))
     this.#history(update.user).orders.push([idx, update])
   }
 
   end(): void {
     const record = this.#record
     if (!record || this.#users.size === 0) return
+    const { pos } = record
     const time = timeOf(record) ?? 0n
-    for (const [user, said] of this.#users)
-      this.#sink.expected(scyllaRows.history, historyRow(user, record.pos, time, said))
+    for (const [user, said] of this.#users) {
+      const items = said.orders.length + said.trades.length + said.postings.length
+      const bucket = this.#buckets.take(user, pos, items)
+      this.#sink.expected(scyllaRows.history, historyRow({ user, bucket, pos, time }, said))
+      for (const row of orderRows({ user, pos, time }, said)) this.#sink.expected(scyllaRows.orders, row)
+    }
     this.#users = new Map()
   }
 
   /** What comes from here on is behind the barrier: followed, but no rows are called for. */
   passBarrier(): void {
     this.#sink = { expected: () => {}, found: () => {} }
-  }
-
-  /** The users that the record in hand concerns; before `end`. */
-  get users(): Iterable<UserId> {
-    return this.#users.keys()
   }
 
   /** StarRocks tells of a correction when it was logged: it has no engine's time. */

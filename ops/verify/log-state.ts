@@ -17,6 +17,7 @@ export type Posting = { readonly change: BalanceChange; readonly place: LedgerPl
 export class LogState {
   readonly #accounts = new Map<string, Account>()
   readonly #orders = new Map<OrderId, LedgerPlace>()
+  readonly #operated = new Map<UserId, Set<Pos>>()
   readonly #touchedAccounts = new Set<Account>()
   readonly #touchedOrders = new Set<OrderId>()
   reference: { readonly data: ReferenceData; readonly pos: Pos } | null = null
@@ -36,6 +37,17 @@ export class LogState {
       if (change.version > account.top.change.version) account.top = posting
     }
     this.#touchedAccounts.add(account)
+  }
+
+  /** An operator's Correction or Redrive of a user, which may bring the user's older records to the cells. */
+  operated(user: UserId, pos: Pos): void {
+    const places = this.#operated.get(user) ?? new Set()
+    places.add(pos)
+    this.#operated.set(user, places)
+  }
+
+  isOperated(user: UserId, pos: Pos): boolean {
+    return this.#operated.get(user)?.has(pos) ?? false
   }
 
   orderUpdate({ order }: OrderUpdate, place: LedgerPlace): void {

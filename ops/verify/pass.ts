@@ -1,5 +1,5 @@
 import type { LogRecord } from '../../core/events.ts'
-import type { Pos, UserId } from '../../core/ids.ts'
+import type { Pos } from '../../core/ids.ts'
 import { NaiveLedger } from '../../core/oracle/naive-ledger.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CqlPort } from '../../runtime/cql/port.ts'
@@ -12,8 +12,10 @@ import { decodeLogRecord } from '../../schemas/codec.ts'
 import { checkArchive } from './check-archive.ts'
 import type { CommonBarrier } from './common-barrier.ts'
 import { ExpectedRows } from './expected-rows.ts'
+import { HistoryBuckets } from './history-buckets.ts'
 import { LogCheck } from './log-check.ts'
 import { LogState } from './log-state.ts'
+import { OpenSlots } from './open-slots.ts'
 import { PartitionCursor } from './partition-cursor.ts'
 import { readTopic } from './read-topic.ts'
 import type { RowShape } from './row-shape.ts'
@@ -22,7 +24,7 @@ import { scanScyllaRows, scanScyllaStates } from './scan-scylla.ts'
 import { scanStarRocksRows, scanStarRocksStates } from './scan-starrocks.ts'
 import { intervalRow, scyllaRows } from './scylla-shapes.ts'
 import { StarRocksRows } from './starrocks-shapes.ts'
-import { States } from './states.ts'
+import { operatedUser, States } from './states.ts'
 import type { PlaceName, Tally } from './tally.ts'
 import { UserOutputsCheck } from './user-outputs-check.ts'
 
@@ -30,6 +32,7 @@ import { UserOutputsCheck } from './user-outputs-check.ts'
 export type PassPlaces = {
   readonly kafka: KafkaPort
   readonly cql: CqlPort
+  /** Null where there is no StarRocks or no archive: whoever says so looks at the other places of the tally only. */
   readonly sql: SqlPort | null
   readonly archiveDir: string | null
   readonly names: StreamNames
@@ -50,6 +53,8 @@ export class Pass {
   readonly #options: PassOptions
   readonly #starrocks = new StarRocksRows()
   readonly #log = new LogState()
+  readonly #buckets = new HistoryBuckets()
+  readonly #openSlots = new OpenSlots()
   readonly #rows: ExpectedRows
   readonly #ledger: NaiveLedger
   readonly #states: States
@@ -57,7 +62,8 @@ export class Pass {
   constructor(options: PassOptions) {
     this.#options = options
     const { partitions, common, tally, sql } = options
-    const rows = new ExpectedRows({ sink: sinkOf(options), partitions, starrocks: this.#starrocks })
+    const sink = sinkOf(options)
+    const rows = new ExpectedRows({ sink, partitions, starrocks: this.#starrocks, buckets: this.#buckets })
     this.#rows = rows
     this.#ledger = new NaiveLedger({
       onPosting: (posting, place) => {
@@ -72,7 +78,13 @@ export class Pass {
     })
     const { pos: barrier } = common.barrier
     this.#states = new States({
-      ...{ ledger: this.#ledger, log: this.#log, starrocksRows: this.#starrocks, barrier, tally },
+      ledger: this.#ledger,
+      log: this.#log,
+      buckets: this.#buckets,
+      openSlots: this.#openSlots,
+      starrocksRows: this.#starrocks,
+      barrier,
+      tally,
       starrocks: sql === null ? 'left out' : 'compared',
     })
   }
@@ -108,10 +120,9 @@ export class Pass {
     return scanScyllaRows({ cql, sink, wants, barrier: common.barrier.pos })
   }
 
-  #scanStarRocksRows(): Promise<void> {
+  async #scanStarRocksRows(): Promise<void> {
     const { sql, sink, wants, common } = this.#options
-    if (sql === null) return Promise.resolve()
-    return scanStarRocksRows({ sql, sink, wants, barrier: common.barrier.pos })
+    if (sql) await scanStarRocksRows({ sql, sink, wants, barrier: common.barrier.pos })
   }
 
   async #checkArchive(): Promise<void> {
@@ -145,9 +156,8 @@ export class Pass {
           const record = this.#decode(kafkaRecord)
           if (!record) continue
           log.take(record, kafkaRecord)
-          const concerned = this.#take(record, kafkaRecord.value)
-          if (place === 'after') states?.afterBarrier(record, concerned)
-          else states?.historyUntilBarrier(concerned, record.pos)
+          this.#take(record, kafkaRecord.value)
+          if (place === 'after') states?.afterBarrier(record)
           await users.take(kafkaRecord.offset, record)
         }
       if (place === 'before') this.#passBarrier(states)
@@ -158,18 +168,24 @@ export class Pass {
     }
   }
 
-  /** Returns the users that the record concerns. */
-  #take(record: LogRecord, value: Buffer): readonly UserId[] {
+  #take(record: LogRecord, value: Buffer): void {
     this.#log.forgetTouched()
+    this.#buckets.forgetTouched()
+    this.#openSlots.forgetTouched()
     this.#rows.begin(record, value)
     if (record.kind === 'Reference' && record.output.reference) {
       this.#starrocks.learn(record.output.reference, record.pos)
       this.#log.reference = { data: record.output.reference, pos: record.pos }
     }
+    const operated = operatedUser(record)
+    if (operated !== null) this.#log.operated(operated, record.pos)
     this.#ledger.take(record)
-    const users = [...this.#rows.users]
     this.#rows.end()
-    return users
+    for (const order of this.#log.touched.orders) {
+      const update = this.#ledger.order(order)
+      const place = this.#log.orderPlace(order)
+      if (update && place) this.#openSlots.take({ update, ...place })
+    }
   }
 
   #passBarrier(states: States | null): void {

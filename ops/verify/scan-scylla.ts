@@ -33,7 +33,15 @@ export const scanScyllaStates = async (cql: CqlPort, states: States): Promise<vo
     const [user, asset] = [row['user_id'] as UserId, row['asset'] as AssetId]
     states.foundCell({ user, asset, available, frozen, version, pos } as Parameters<States['foundCell']>[0])
   }
-  const { balances: _, ...others } = scyllaStates
+  for await (const row of cql.scan('SELECT user_id, bucket, counted FROM history_buckets', [], { pageRows })) {
+    const [items, pos] = row['counted'] as readonly CqlValue[] as readonly [bigint, Pos]
+    states.scylla.historyBuckets.found(rowOf(scyllaStates.historyBuckets, { ...row, items, pos }), pos)
+  }
+  for await (const row of cql.scan('SELECT user_id, slot, orders FROM open_orders', [], { pageRows })) {
+    const [orders, pos] = row['orders'] as readonly CqlValue[] as readonly [CqlValue, Pos]
+    states.scylla.openOrders.found(rowOf(scyllaStates.openOrders, { ...row, orders, pos }), pos)
+  }
+  const { balances: _, historyBuckets: __, openOrders: ___, ...others } = scyllaStates
   for (const name of Object.keys(others) as (keyof typeof others)[]) await scanState(cql, states.scylla[name])
 }
 

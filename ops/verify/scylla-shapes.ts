@@ -17,10 +17,6 @@ const shape = (table: string, key: readonly string[], rest: readonly string[]): 
 /** A row out of its fields; the same for what the log calls for and what the store has. */
 export const rowOf = ({ columns }: RowShape, fields: Fields): Row => columns.map(column => cellText(fields[column]))
 
-const orderFields = [
-  ...['symbol', 'side', 'order_type', 'time_in_force', 'price'],
-  ...['quantity', 'filled', 'remaining', 'state', 'reason'],
-]
 const tradeFields = [
   ...['symbol', 'price', 'quantity', 'quote', 'buyer', 'seller', 'buy_order', 'sell_order', 'taker'],
   ...['buy_fee', 'buy_fee_asset', 'sell_fee', 'sell_fee_asset'],
@@ -28,8 +24,8 @@ const tradeFields = [
 
 /** Rows that never change once written, by table. */
 export const scyllaRows = {
-  history: shape('history', ['user_id', 'day', 'pos'], ['time', 'orders', 'trades', 'postings']),
-  orders: shape('orders', ['order_id', 'pos', 'idx'], ['time', 'user_id', ...orderFields]),
+  history: shape('history', ['user_id', 'bucket', 'pos'], ['time', 'orders', 'trades', 'postings']),
+  orders: shape('orders', ['order_id', 'pos'], ['time', 'user_id', 'updates']),
   trades: shape('trades', ['trade_id'], ['pos', 'idx', 'time', ...tradeFields]),
   intervals: shape('intervals', ['barrier_pos', 'part'], ['sums', 'flow', 'n', 'previous']),
 } as const
@@ -37,19 +33,12 @@ export const scyllaRows = {
 /** Rows that change, by table. */
 export const scyllaStates = {
   balances: shape('balances', ['user_id', 'asset'], ['available', 'frozen', 'version', 'pos']),
-  historyDays: shape('history_days', ['user_id', 'day'], []),
-  openOrders: shape(
-    'open_orders',
-    ['user_id', 'order_id'],
-    ['pos', 'time', ...orderFields.filter(field => field !== 'reason')],
-  ),
+  historyBuckets: shape('history_buckets', ['user_id', 'bucket'], ['items', 'pos']),
+  openOrders: shape('open_orders', ['user_id', 'slot'], ['orders', 'pos']),
   assets: shape('assets', ['asset'], ['name', 'decimals', 'pos']),
   symbols: shape('symbols', ['symbol'], ['name', 'base', 'quote', 'lot', 'price_scale', 'quantity_scale', 'pos']),
   house: shape('house', ['id'], ['user_id', 'pos']),
 } as const
-
-const day = 86_400_000_000n
-export const dayOf = (pos: bigint): bigint => pos / day
 
 const orderValue = (update: OrderUpdate): Fields => ({
   order_id: update.order,
@@ -100,25 +89,43 @@ export type UserHistory = {
   readonly postings: (readonly [number, BalanceChange])[]
 }
 
-export const historyRow = (user: bigint, pos: bigint, time: bigint, said: UserHistory): Row =>
+type HistoryPlace = { readonly user: bigint; readonly bucket: bigint; readonly pos: bigint; readonly time: bigint }
+
+export const historyRow = ({ user, ...place }: HistoryPlace, said: UserHistory): Row =>
   rowOf(scyllaRows.history, {
     user_id: user,
-    day: dayOf(pos),
-    pos,
-    time,
-    orders: said.orders.map(([idx, update]) => ({ idx, ...orderValue(update) })),
+    ...place,
+    orders: said.orders.map(indexedOrder),
     trades: said.trades.map(([idx, trade]) => ({ idx, ...tradeValue(trade) })),
     postings: said.postings.map(([idx, change]) => ({ idx, ...postingValue(change) })),
   })
 
-export const orderRow = (update: OrderUpdate, { pos, time, index }: LedgerPlace): Row =>
-  rowOf(scyllaRows.orders, { pos, idx: index, time, user_id: update.user, ...orderValue(update) })
+export const orderRows = ({ user, pos, time }: Omit<HistoryPlace, 'bucket'>, { orders }: UserHistory): readonly Row[] =>
+  [...Map.groupBy(orders, ([, { order }]) => order)].map(([order, updates]) =>
+    rowOf(scyllaRows.orders, { order_id: order, pos, time, user_id: user, updates: updates.map(indexedOrder) }),
+  )
+
+const indexedOrder = ([idx, update]: UserHistory['orders'][number]): Fields => ({ idx, ...orderValue(update) })
 
 export const tradeRow = (trade: Trade, { pos, time, index }: LedgerPlace): Row =>
   rowOf(scyllaRows.trades, { pos, idx: index, time, ...tradeValue(trade) })
 
-export const openOrderRow = (update: OrderUpdate, { pos, time }: Omit<LedgerPlace, 'index'>): Row =>
-  rowOf(scyllaStates.openOrders, { user_id: update.user, pos, time, ...orderValue(update) })
+type OpenOrders = {
+  readonly user: bigint
+  readonly slot: number
+  readonly pos: bigint
+  readonly orders: readonly { readonly update: OrderUpdate; readonly pos: bigint; readonly time: bigint }[]
+}
+
+export const openOrdersRow = ({ user, orders, ...place }: OpenOrders): Row =>
+  rowOf(scyllaStates.openOrders, {
+    user_id: user,
+    ...place,
+    orders: orders.map(({ update, pos, time }) => {
+      const { reason: _, ...order } = orderValue(update)
+      return { ...order, pos, time }
+    }),
+  })
 
 export const balanceRow = (user: bigint, asset: number, balance: LedgerBalance, pos: bigint | undefined): Row =>
   rowOf(scyllaStates.balances, { user_id: user, asset, ...balance, pos })

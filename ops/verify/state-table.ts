@@ -20,8 +20,6 @@ export type StateTableOptions = {
 export class StateTable {
   readonly #options: StateTableOptions
   readonly #found = new Map<string, Found>()
-  /** Called for at the barrier and not there: gone since, if the log says so further on. */
-  readonly #gone = new Map<string, string>()
   readonly #doubled: Row[] = []
   #stood = 0
 
@@ -47,13 +45,19 @@ export class StateTable {
     this.#found.set(key, { pos, text: JSON.stringify(row) })
   }
 
+  /** pos of the row with that key, as long as nothing explained it; null when there is none. */
+  foundPos(row: Row): Pos | null {
+    return this.#found.get(this.#key(row))?.pos ?? null
+  }
+
   /** What the log calls for at the barrier: once for each row. */
   expected(row: Row): void {
-    const { barrier } = this.#options
+    const { barrier, shape, tally } = this.#options
     const key = this.#key(row)
     const found = this.#found.get(key)
-    if (!found) this.#gone.set(key, JSON.stringify(row))
-    else if (found.pos === null || found.pos <= barrier) {
+    if (!found) {
+      if (!this.#excuse(row, null)) tally.differ(shape.place, shape.table, missingRow(shape, row))
+    } else if (found.pos === null || found.pos <= barrier) {
       this.#found.delete(key)
       this.#compare(row, found)
     }
@@ -77,18 +81,8 @@ export class StateTable {
     this.#compare(row, found)
   }
 
-  /** A record after the barrier removes the row; only its key counts. */
-  removed(row: Row): void {
-    this.#gone.delete(this.#key(row))
-  }
-
   /** The log is at its end: what it did not explain differs. */
   end(): void {
-    const { shape, tally } = this.#options
-    for (const text of this.#gone.values()) {
-      const row = JSON.parse(text) as Row
-      if (!this.#excuse(row, null)) tally.differ(shape.place, shape.table, missingRow(shape, row))
-    }
     for (const { text } of this.#found.values()) this.#extra(JSON.parse(text) as Row)
     for (const row of this.#doubled) this.#extra(row)
   }

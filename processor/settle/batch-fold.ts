@@ -1,13 +1,18 @@
-import type { Barrier, BalanceChange, UserRecord } from '../../core/events.ts'
+import type { Barrier, BalanceChange, UserOutput, UserRecord } from '../../core/events.ts'
 import { type Cell, correctionChange, emptyCell, foldChanges, type FoldRefusal } from '../../core/fold.ts'
 import type { AssetId, Pos, UserId } from '../../core/ids.ts'
 import { addToSum } from '../../core/money.ts'
 import type { CqlStatement } from '../../runtime/cql/port.ts'
 import { refuse } from '../../runtime/stop.ts'
+import type { BucketRules } from '../../schemas/cql/placement.ts'
 import type { CellCache, Wallet } from './cell-cache.ts'
 import { HistoryRows } from './history-rows.ts'
 import { balanceRow, intervalRow, referenceRows } from './rows.ts'
 import { corrected, type ReplayCause, type ReplayOutcome } from './user-replay.ts'
+
+/** Whether a record needs its user's open orders. */
+export const changesOrders = (record: UserRecord): record is UserOutput =>
+  record.kind === 'UserOutput' && record.orders.length > 0
 
 /** What an owner knows of its partition besides balances. */
 export type PartitionState = {
@@ -24,7 +29,7 @@ export type Parking = { readonly pos: Pos; readonly asset: AssetId; readonly ver
 export type BatchRows = {
   /** From the events alone; all of them acknowledged before any cell is sent. One inner list per partition key. */
   readonly history: readonly (readonly CqlStatement[])[]
-  /** Balances and intervals. */
+  /** Balances, open orders and intervals. */
   readonly cells: readonly (readonly CqlStatement[])[]
   /** Where the offset may be committed once all of it is acknowledged, and old enough. */
   readonly barriers: readonly Barrier[]
@@ -61,11 +66,19 @@ export const userOf = (record: UserRecord): UserId | null => {
   }
 }
 
+export type BatchFoldOptions = {
+  readonly state: PartitionState
+  readonly cache: CellCache
+  /** Of every user in the batch, held for it. */
+  readonly wallets: ReadonlyMap<UserId, Wallet>
+  readonly buckets: BucketRules
+}
+
 /** Folds the records of one batch into cells, and gathers all rows that have to be written for it. No I/O. */
 export class BatchFold {
   readonly #state: PartitionState
   readonly #cache: CellCache
-  readonly #history = new HistoryRows()
+  readonly #history: HistoryRows
   readonly #reference: CqlStatement[][] = []
   readonly #intervals: CqlStatement[][] = []
   readonly #barriers: Barrier[] = []
@@ -73,11 +86,11 @@ export class BatchFold {
   readonly #waiting = new Map<UserId, Waiting>()
   readonly #news: FoldNews[] = []
 
-  /** `wallets`: of every user in the batch, held for it. */
-  constructor(state: PartitionState, cache: CellCache, wallets: ReadonlyMap<UserId, Wallet>) {
+  constructor({ state, cache, wallets, buckets }: BatchFoldOptions) {
     this.#state = state
     this.#cache = cache
     this.#wallets = wallets
+    this.#history = new HistoryRows(buckets)
   }
 
   /** The next record. History and sums count it whether or not it applies. */
@@ -106,6 +119,11 @@ export class BatchFold {
     return this.#waiting
   }
 
+  /** History so far: the store must have it before the log is read again, which goes on from the buckets there. */
+  drainHistory(): readonly (readonly CqlStatement[])[] {
+    return this.#history.drain()
+  }
+
   /** What the log says of a user that waits. Its later records are folded now, and may make it wait again. */
   resolve(user: UserId, outcome: ReplayOutcome): void {
     const waiting = this.#waiting.get(user)
@@ -124,9 +142,9 @@ export class BatchFold {
   rows(): BatchRows {
     if (this.#waiting.size > 0) throw new Error(`${this.#waiting.size} users still wait for a re-read`)
     const wallets = [...this.#wallets.values()]
-    const cells = wallets.filter(wallet => wallet.unwritten.size > 0).map(takeUnwritten)
+    const cells = wallets.map(takeUnwritten).filter(rows => rows.length > 0)
     return {
-      history: [...this.#history.groups(), ...this.#reference],
+      history: [...this.#history.drain(), ...this.#reference],
       cells: [...cells, ...this.#intervals],
       barriers: this.#barriers,
       wallets,
@@ -136,7 +154,10 @@ export class BatchFold {
 
   #record(record: Extract<UserRecord, { kind: 'UserOutput' | 'UserCorrection' }>): void {
     const wallet = this.#walletOf(record.kind === 'UserOutput' ? record.user : record.correction.user)
-    wallet.indexedDay = this.#history.take(record, wallet.indexedDay)
+    if (wallet.bucket && !wallet.bucketReasserted) this.#history.reassert(wallet.user, wallet.bucket)
+    wallet.bucketReasserted = true
+    wallet.bucket = this.#history.take(record, wallet.bucket)
+    if (changesOrders(record)) this.#cache.takeOrders(wallet, record)
   }
 
   #add({ asset, deltaAvailable, deltaFrozen }: BalanceChange): void {
@@ -209,7 +230,7 @@ export class BatchFold {
     if (previous !== lastBarrier)
       throw refuse(
         'barrier-order',
-        `partition ${partition}: the barrier at pos ${pos} follows pos ${previous}, but the one read before it is at ${lastBarrier}; the group's offset is not just after a barrier: set it with settle replay`,
+        `partition ${partition}: the barrier at pos ${pos} follows pos ${previous}, but the one read before it is at ${lastBarrier}; the group's offset is not just after a barrier. Stop all of settle, then: settle replay --group settle --to ${lastBarrier}`,
         { partition, pos, previous, lastBarrier },
       )
     if (pos <= lastBarrier)
@@ -244,5 +265,5 @@ const causeUser = (record: ReplayCause): UserId =>
 const takeUnwritten = (wallet: Wallet): CqlStatement[] => {
   const rows = [...wallet.unwritten].map(asset => balanceRow(wallet.user, asset, wallet.cells.get(asset) ?? emptyCell))
   wallet.unwritten.clear()
-  return rows
+  return [...rows, ...(wallet.openOrders?.drain() ?? [])]
 }

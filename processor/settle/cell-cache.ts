@@ -1,7 +1,10 @@
+import type { UserOutput } from '../../core/events.ts'
 import type { Cell } from '../../core/fold.ts'
 import type { AssetId, UserId } from '../../core/ids.ts'
+import type { Bucket } from './history-buckets.ts'
+import type { OpenOrders } from './open-orders.ts'
 
-/** One user's balances as this owner knows them, whole: an asset that is not here has no cell. */
+/** What this owner knows of one user: all balances (an asset that is not here has no cell), and where history goes on. */
 export type Wallet = {
   readonly user: UserId
   readonly cells: Map<AssetId, Cell>
@@ -9,9 +12,18 @@ export type Wallet = {
   readonly unwritten: Set<AssetId>
   /** Batches under way that use it; it can't be evicted before they are acknowledged. */
   holds: number
-  /** The day whose index row this owner has written. */
-  indexedDay: number | null
+  /** The bucket of the last history row; null before the user's first. */
+  bucket: Bucket | null
+  /** Whether this owner has written the bucket that it loaded again. */
+  bucketReasserted: boolean
+  /** Null before a record of the user first changed an order. */
+  openOrders: OpenOrders | null
+  /** What it counts for. */
+  weight: number
 }
+
+/** What the store says of a user. */
+export type StoredWallet = { readonly cells: ReadonlyMap<AssetId, Cell>; readonly bucket: Bucket | null }
 
 /**
  * The wallets of one partition's owner, for as long as it owns it; bounded by cells, the longest unused evicted first.
@@ -28,7 +40,7 @@ export class CellCache {
     this.#maxCells = maxCells
   }
 
-  /** Cells held now; an empty wallet counts as one. */
+  /** Cells held now, each open order counted as one; an empty wallet counts as one too. */
   get size(): number {
     return this.#cells
   }
@@ -39,18 +51,21 @@ export class CellCache {
 
   /**
    * Takes in what the store says of a user. Each cell is to be written again unchanged at its own pos: what a quorum
-   * read may have been seen by one replica alone, and could be gone when it is read again.
+   * read may have been seen by one replica alone, and could be gone when it is read again. So is the bucket.
    */
-  load(user: UserId, cells: ReadonlyMap<AssetId, Cell>): Wallet {
+  load(user: UserId, { cells, bucket }: StoredWallet): Wallet {
     const wallet: Wallet = {
       user,
       cells: new Map(cells),
       unwritten: new Set(cells.keys()),
       holds: 0,
-      indexedDay: null,
+      bucket,
+      bucketReasserted: false,
+      openOrders: null,
+      weight: 0,
     }
     this.#wallets.set(user, wallet)
-    this.#cells += weight(wallet)
+    this.#weigh(wallet)
     return wallet
   }
 
@@ -67,21 +82,37 @@ export class CellCache {
   }
 
   set(wallet: Wallet, asset: AssetId, cell: Cell): void {
-    const before = weight(wallet)
     wallet.cells.set(asset, cell)
     wallet.unwritten.add(asset)
-    this.#cells += weight(wallet) - before
+    this.#weigh(wallet)
+  }
+
+  /** Takes in what the store says of a user's open orders. */
+  loadOpenOrders(wallet: Wallet, openOrders: OpenOrders): void {
+    wallet.openOrders = openOrders
+    this.#weigh(wallet)
+  }
+
+  /** A record of the user that changes orders; open orders go on whether or not its balances follow. */
+  takeOrders(wallet: Wallet, record: UserOutput): void {
+    if (!wallet.openOrders) throw new Error(`the open orders of user ${wallet.user} were not loaded for its batch`)
+    wallet.openOrders.take(record)
+    this.#weigh(wallet)
   }
 
   /** Evicts down to the bound, or as far as wallets in use allow. */
   evict(): void {
     for (const [user, wallet] of this.#wallets) {
       if (this.#cells <= this.#maxCells) return
-      if (wallet.holds > 0 || wallet.unwritten.size > 0) continue
+      if (wallet.holds > 0 || wallet.unwritten.size > 0 || wallet.openOrders?.isWritten === false) continue
       this.#wallets.delete(user)
-      this.#cells -= weight(wallet)
+      this.#cells -= wallet.weight
     }
   }
-}
 
-const weight = (wallet: Wallet): number => Math.max(1, wallet.cells.size)
+  #weigh(wallet: Wallet): void {
+    const weight = Math.max(1, wallet.cells.size + (wallet.openOrders?.size ?? 0))
+    this.#cells += weight - wallet.weight
+    wallet.weight = weight
+  }
+}

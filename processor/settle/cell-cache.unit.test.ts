@@ -1,16 +1,20 @@
 import { expect, test } from 'vitest'
 import { type Cell, emptyCell } from '../../core/fold.ts'
 import { assetId, pos, userId, version } from '../../core/ids.ts'
-import { CellCache, type Wallet } from './cell-cache.ts'
+import { CellCache, type StoredWallet, type Wallet } from './cell-cache.ts'
+import { OpenOrders } from './open-orders.ts'
+import { orderOutput, orderUpdate } from './testing/user-output.ts'
 
 const cell = (at: bigint): Cell => ({ ...emptyCell, version: version(at), pos: pos(at) })
-const cells = (...ids: number[]): Map<ReturnType<typeof assetId>, Cell> =>
-  new Map(ids.map(id => [assetId(id), cell(1n)]))
+const stored = (...ids: number[]): StoredWallet => ({
+  cells: new Map(ids.map(id => [assetId(id), cell(1n)])),
+  bucket: null,
+})
 const written = (wallet: Wallet): void => wallet.unwritten.clear()
 
 test('a loaded cell is to be written again, and so is a changed one', () => {
   const cache = new CellCache({ maxCells: 10 })
-  const wallet = cache.load(userId(1n), cells(1, 2))
+  const wallet = cache.load(userId(1n), stored(1, 2))
   expect([...wallet.unwritten]).toEqual([1, 2])
   written(wallet)
   cache.set(wallet, assetId(3), cell(2n))
@@ -20,7 +24,7 @@ test('a loaded cell is to be written again, and so is a changed one', () => {
 
 test('the longest unused goes first, and nothing that is held or not written', () => {
   const cache = new CellCache({ maxCells: 2 })
-  const [a, b, c, d] = [1n, 2n, 3n, 4n].map(id => cache.load(userId(id), cells(1))) as [Wallet, Wallet, Wallet, Wallet]
+  const [a, b, c, d] = [1n, 2n, 3n, 4n].map(id => cache.load(userId(id), stored(1))) as [Wallet, Wallet, Wallet, Wallet]
   for (const wallet of [a, b, c]) written(wallet)
   cache.hold(a)
   cache.release(a)
@@ -31,16 +35,32 @@ test('the longest unused goes first, and nothing that is held or not written', (
   expect(cache.size).toBe(2)
   cache.release(b)
   written(d)
-  cache.load(userId(5n), cells(1, 2))
+  cache.load(userId(5n), stored(1, 2))
   cache.evict()
   expect([b, d].map(({ user }) => cache.get(user))).toEqual([undefined, undefined])
 })
 
 test('an empty wallet takes its place too', () => {
   const cache = new CellCache({ maxCells: 1 })
-  cache.load(userId(1n), new Map())
-  cache.load(userId(2n), new Map())
+  cache.load(userId(1n), stored())
+  cache.load(userId(2n), stored())
   cache.evict()
   expect(cache.size).toBe(1)
   expect(cache.get(userId(1n))).toBeUndefined()
+})
+
+test('open orders count, and those not yet written keep their wallet', () => {
+  const cache = new CellCache({ maxCells: 1 })
+  const wallet = cache.load(userId(7n), stored(1))
+  written(wallet)
+  cache.loadOpenOrders(wallet, new OpenOrders(userId(7n), new Map()))
+  expect(cache.size).toBe(1)
+  cache.takeOrders(wallet, orderOutput(1, orderUpdate(0, 1n, 'New'), orderUpdate(1, 2n, 'New')))
+  // A balance, and two orders in two cells.
+  expect(cache.size).toBe(5)
+  cache.evict()
+  expect(cache.get(userId(7n))).toBe(wallet)
+  wallet.openOrders?.drain()
+  cache.evict()
+  expect([cache.get(userId(7n)), cache.size]).toEqual([undefined, 0])
 })

@@ -20,6 +20,7 @@ await runService({
       keyspace,
       username: settings.CQL_USERNAME,
       password: settings.CQL_PASSWORD,
+      openForMs: settings.CQL_OPEN_TIMEOUT_MS,
       inFlight: settings.IN_FLIGHT,
       log,
       clock,

@@ -1,20 +1,21 @@
 import type { UserRecord } from '../../core/events.ts'
-import type { UserId } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
 import { KafkaFailure, type KafkaPort } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Progress } from '../../runtime/reader/progress.ts'
 import { type PartitionWorker, type ReadRecord, ReopenPartition } from '../../runtime/reader/reader.ts'
+import type { BucketRules } from '../../schemas/cql/placement.ts'
 import { BarrierCommits } from './barrier-commits.ts'
-import { BatchFold, type BatchRows, type FoldNews, type PartitionState, userOf } from './batch-fold.ts'
-import { CellCache, type Wallet } from './cell-cache.ts'
+import { BatchFold, type BatchRows, type FoldNews, type PartitionState } from './batch-fold.ts'
+import { CellCache } from './cell-cache.ts'
 import type { Conservation } from './conservation.ts'
+import { readBucket } from './history-buckets.ts'
+import { holdWallets } from './hold-wallets.ts'
 import { settleLimits } from './limits.ts'
 import { LogReread } from './log-reread.ts'
 import type { NodeWatch } from './node-watch.ts'
 import { loadParked } from './parked-users.ts'
-import { readWallet } from './read-wallet.ts'
 import { replayUsers } from './replay-users.ts'
 import type { SettleMetrics } from './settle-metrics.ts'
 
@@ -36,6 +37,7 @@ export type OwnerOptions = {
   readonly conservation: Conservation | null
   readonly batchRecords: number
   readonly cacheCells: number
+  readonly buckets: BucketRules
   /** From a barrier's acknowledgement to its commit: the store's sync period and a margin. */
   readonly holdMs: number
   readonly commitIntervalMs: number
@@ -165,8 +167,12 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
 
   async #fold(records: readonly ReadRecord<UserRecord>[]): Promise<Batch> {
     this.#enter({ kind: 'loading' })
-    const wallets = await this.#hold(records)
-    const fold = new BatchFold(this.#state, this.#cache, wallets)
+    const { buckets, cql } = this.#options
+    const wallets = await holdWallets(
+      records.map(({ record }) => record),
+      { cql, cache: this.#cache, signal: this.#giveUp.signal },
+    )
+    const fold = new BatchFold({ state: this.#state, cache: this.#cache, wallets, buckets })
     for (const { record } of records) {
       this.#options.metrics.records.inc({ kind: record.kind })
       fold.take(record)
@@ -174,10 +180,13 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     // Each round brings every user that waits at least one record further.
     while (fold.waiting.size > 0) {
       this.#enter({ kind: 'reading-again' })
+      await this.#write('history', fold.drainHistory())
       const { waiting } = fold
       const outcomes = await replayUsers({
         waiting,
         reread: this.#reread,
+        buckets,
+        readBucket: place => readBucket(cql, place, this.#giveUp.signal),
         writeHistory: groups => this.#write('history', groups),
       })
       for (const [user, outcome] of outcomes) fold.resolve(user, outcome)
@@ -208,24 +217,6 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
           `does not heal the user: ${news.refusal.message}`,
         )
     }
-  }
-
-  /** Every wallet that the batch needs, each held so that it stays until the batch is acknowledged. */
-  async #hold(records: readonly ReadRecord<UserRecord>[]): Promise<ReadonlyMap<UserId, Wallet>> {
-    const { cql } = this.#options
-    const users = new Set<UserId>()
-    for (const { record } of records) {
-      const user = userOf(record)
-      if (user !== null) users.add(user)
-    }
-    const held = await Promise.all(
-      [...users].map(async user => {
-        const wallet = this.#cache.get(user) ?? this.#cache.load(user, await readWallet(cql, user, this.#giveUp.signal))
-        this.#cache.hold(wallet)
-        return [user, wallet] as const
-      }),
-    )
-    return new Map(held)
   }
 
   async #write(phase: 'history' | 'cells', groups: readonly (readonly CqlStatement[])[]): Promise<void> {

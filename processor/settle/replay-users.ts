@@ -1,10 +1,19 @@
 import type { UserId, Pos } from '../../core/ids.ts'
 import type { CqlStatement } from '../../runtime/cql/port.ts'
+import type { BucketRules } from '../../schemas/cql/placement.ts'
 import type { Waiting } from './batch-fold.ts'
+import type { Bucket } from './history-buckets.ts'
 import { HistoryRows } from './history-rows.ts'
 import { settleLimits } from './limits.ts'
 import type { LogReread, RereadRange } from './log-reread.ts'
 import { type CorrectionAt, type ReplayOutcome, UserReplay } from './user-replay.ts'
+
+type Rereading = {
+  readonly reread: LogReread
+  readonly buckets: BucketRules
+  readonly readBucket: (place: { readonly user: UserId; readonly pos: Pos }) => Promise<Bucket | null>
+  readonly writeHistory: (groups: readonly (readonly CqlStatement[])[]) => Promise<void>
+}
 
 /**
  * Works out anew, from the log, every user that waits: two passes for all of them together, the first for their
@@ -12,20 +21,14 @@ import { type CorrectionAt, type ReplayOutcome, UserReplay } from './user-replay
  */
 export const replayUsers = async ({
   waiting,
-  reread,
-  writeHistory,
-}: {
-  readonly waiting: ReadonlyMap<UserId, Waiting>
-  readonly reread: LogReread
-  readonly writeHistory: (groups: readonly (readonly CqlStatement[])[]) => Promise<void>
-}): Promise<ReadonlyMap<UserId, ReplayOutcome>> => {
+  ...rereading
+}: Rereading & { readonly waiting: ReadonlyMap<UserId, Waiting> }): Promise<ReadonlyMap<UserId, ReplayOutcome>> => {
   const outcomes = new Map<UserId, ReplayOutcome>()
   const pass = async (users: ReadonlyMap<UserId, Waiting>, firstOf: (waiting: Waiting) => Pos): Promise<void> => {
     const ranges = new Map<UserId, RereadRange>(
       [...users].map(([user, each]) => [user, { afterPos: firstOf(each), beforeN: each.cause.n }]),
     )
-    for (const [user, outcome] of await replayRanges({ users, ranges, reread, writeHistory }))
-      outcomes.set(user, outcome)
+    for (const [user, outcome] of await replayRanges({ users, ranges, ...rereading })) outcomes.set(user, outcome)
   }
   await pass(waiting, ({ wallet }) => lowestPos([...wallet.cells.values()].map(each => each.pos)))
   // A cell that is not there has no pos: what was before it may be anywhere in the log.
@@ -43,12 +46,12 @@ const replayRanges = async ({
   users,
   ranges,
   reread,
+  buckets: rules,
+  readBucket,
   writeHistory,
-}: {
+}: Rereading & {
   readonly users: ReadonlyMap<UserId, Waiting>
   readonly ranges: ReadonlyMap<UserId, RereadRange>
-  readonly reread: LogReread
-  readonly writeHistory: (groups: readonly (readonly CqlStatement[])[]) => Promise<void>
 }): Promise<ReadonlyMap<UserId, ReplayOutcome>> => {
   const corrections = await correctionsOf(users, ranges, reread)
   const replays = new Map(
@@ -57,17 +60,19 @@ const replayRanges = async ({
       new UserReplay({ cause, cells: wallet.cells, corrections: corrections.get(user) ?? [] }),
     ]),
   )
-  let history = new HistoryRows()
+  // Where each user's records stood when they were read first: the wallet's bucket is that of the newest one.
+  const buckets = new Map<UserId, Bucket>()
+  const history = new HistoryRows(rules)
   let rows = 0
   for await (const record of reread.records(ranges)) {
     if (record.kind !== 'UserOutput' && record.kind !== 'UserCorrection') continue
-    history.take(record, null)
-    replays.get(record.kind === 'UserOutput' ? record.user : record.correction.user)?.take(record)
-    if (++rows % settleLimits.rereadRows > 0) continue
-    await writeHistory(history.groups())
-    history = new HistoryRows()
+    const user = record.kind === 'UserOutput' ? record.user : record.correction.user
+    const bucket = buckets.get(user) ?? (await readBucket({ user, pos: record.pos }))
+    buckets.set(user, history.take(record, bucket))
+    replays.get(user)?.take(record)
+    if (++rows % settleLimits.rereadRows === 0) await writeHistory(history.drain())
   }
-  await writeHistory(history.groups())
+  await writeHistory(history.drain())
   return new Map([...replays].map(([user, replay]) => [user, replay.end()]))
 }
 

@@ -2,11 +2,8 @@ import type { BalanceChange, Indexed, OrderUpdate, ReferenceData, Trade } from '
 import type { Cell } from '../../core/fold.ts'
 import type { AssetId, OrderId, Pos, UserId } from '../../core/ids.ts'
 import { type CqlParam, type CqlStatement, CqlTuple, CqlVarint } from '../../runtime/cql/port.ts'
-
-const day = 86_400_000_000n
-
-/** The bucket of a pos: days since 1970-01-01 UTC. */
-export const dayOf = (pos: Pos): number => Number(pos / day)
+import type { Bucket } from './history-buckets.ts'
+import type { OpenOrder, OpenOrderSlot } from './open-orders.ts'
 
 const balancesInsert = 'INSERT INTO balances (user_id, asset, bal) VALUES (?, ?, ?) USING TIMESTAMP ?'
 
@@ -17,21 +14,23 @@ export const balanceRow = (user: UserId, asset: AssetId, cell: Cell): CqlStateme
 })
 
 const historyInsert =
-  'INSERT INTO history (user_id, day, pos, time, orders, trades, postings) VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?'
+  'INSERT INTO history (user_id, bucket, pos, time, orders, trades, postings) VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?'
 
 /** Everything of one record that concerns its user. */
-export const historyRow = (record: {
+export type HistoryItem = {
   readonly user: UserId
   readonly pos: Pos
   readonly time: bigint
   readonly orders: readonly Indexed<OrderUpdate>[]
   readonly trades: readonly Indexed<Trade>[]
   readonly changes: readonly Indexed<BalanceChange>[]
-}): CqlStatement => ({
+}
+
+export const historyRow = (record: HistoryItem, bucket: Bucket): CqlStatement => ({
   cql: historyInsert,
   params: [
     record.user,
-    dayOf(record.pos),
+    bucket.from,
     record.pos,
     record.time,
     record.orders.map(orderValue),
@@ -41,9 +40,10 @@ export const historyRow = (record: {
   ],
 })
 
-export const historyDayRow = (user: UserId, pos: Pos): CqlStatement => ({
-  cql: 'INSERT INTO history_days (user_id, day) VALUES (?, ?) USING TIMESTAMP ?',
-  params: [user, dayOf(pos), pos],
+/** How far a bucket is counted, in one cell. */
+export const bucketRow = (user: UserId, { from, items, pos }: Bucket): CqlStatement => ({
+  cql: 'INSERT INTO history_buckets (user_id, bucket, counted) VALUES (?, ?, ?) USING TIMESTAMP ?',
+  params: [user, from, new CqlTuple(items, pos), pos],
 })
 
 const orderValue = ({ index, value }: Indexed<OrderUpdate>): CqlParam => ({
@@ -93,60 +93,35 @@ const postingValue = ({ index, value }: Indexed<BalanceChange>): CqlParam => ({
 
 type At = { readonly pos: Pos; readonly time: bigint }
 
-const ordersInsert =
-  'INSERT INTO orders (order_id, pos, idx, time, user_id, symbol, side, order_type, time_in_force, price, quantity, filled, remaining, state, reason) ' +
-  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?'
-
-/** One event of an order's life. */
-export const orderRow = ({ index, value }: Indexed<OrderUpdate>, { pos, time }: At): CqlStatement => ({
-  cql: ordersInsert,
-  params: [
-    value.order,
-    pos,
-    index,
-    time,
-    value.user,
-    value.symbol,
-    value.side,
-    value.type,
-    value.timeInForce,
-    value.price,
-    value.quantity,
-    value.filled,
-    value.remaining,
-    value.state,
-    value.reason,
-    pos,
-  ],
+/** What one record says of one order of its user. */
+export const orderRow = (
+  order: OrderId,
+  updates: readonly Indexed<OrderUpdate>[],
+  { user, pos, time }: At & { readonly user: UserId },
+): CqlStatement => ({
+  cql: 'INSERT INTO orders (order_id, pos, time, user_id, updates) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?',
+  params: [order, pos, time, user, updates.map(orderValue), pos],
 })
 
-const openOrdersInsert =
-  'INSERT INTO open_orders (user_id, order_id, pos, time, symbol, side, order_type, time_in_force, price, quantity, filled, remaining, state) ' +
-  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?'
-
-export const openOrderRow = (update: OrderUpdate, { pos, time }: At): CqlStatement => ({
-  cql: openOrdersInsert,
-  params: [
-    update.user,
-    update.order,
-    pos,
-    time,
-    update.symbol,
-    update.side,
-    update.type,
-    update.timeInForce,
-    update.price,
-    update.quantity,
-    update.filled,
-    update.remaining,
-    update.state,
-    pos,
-  ],
+/** One cell of a user's open orders, at the pos that it carries itself. */
+export const openOrdersRow = (user: UserId, slot: number, { orders, pos }: OpenOrderSlot): CqlStatement => ({
+  cql: 'INSERT INTO open_orders (user_id, slot, orders) VALUES (?, ?, ?) USING TIMESTAMP ?',
+  params: [user, slot, new CqlTuple(orders.map(openOrderValue), pos), pos],
 })
 
-export const closeOrderRow = (user: UserId, order: OrderId, pos: Pos): CqlStatement => ({
-  cql: 'DELETE FROM open_orders USING TIMESTAMP ? WHERE user_id = ? AND order_id = ?',
-  params: [pos, user, order],
+const openOrderValue = (open: OpenOrder): CqlParam => ({
+  order_id: open.order,
+  pos: open.pos,
+  time: open.time,
+  symbol: open.symbol,
+  side: open.side,
+  order_type: open.type,
+  time_in_force: open.timeInForce,
+  price: open.price,
+  quantity: open.quantity,
+  filled: open.filled,
+  remaining: open.remaining,
+  state: open.state,
 })
 
 const tradesInsert =

@@ -7,6 +7,7 @@ import { userNumbering } from '../../runtime/reader/numbering.ts'
 import { Reader } from '../../runtime/reader/reader.ts'
 import type { Service } from '../../runtime/service.ts'
 import { Stop } from '../../runtime/stop.ts'
+import { type BucketRules, bucketRules } from '../../schemas/cql/placement.ts'
 import { Conservation } from './conservation.ts'
 import { NodeWatch } from './node-watch.ts'
 import { PartitionOwner } from './partition-owner.ts'
@@ -26,6 +27,8 @@ export type SettleOptions = {
   readonly commitIntervalMs: number
   readonly cacheCells: number
   readonly batchRecords: number
+  /** Other rules than those of the tables make another store: for tests, which have no million records. */
+  readonly buckets?: BucketRules
 }
 
 /** `user.outputs` → ScyllaDB: reads the partitions that the group gives it, one owner for each. */
@@ -64,6 +67,7 @@ export class Settle implements Service {
           watch,
           conservation: partition === 0 ? this.#conservation : null,
           batchRecords: options.batchRecords,
+          buckets: options.buckets ?? bucketRules,
           // Every partition might come to this instance.
           cacheCells: Math.max(1, Math.floor(options.cacheCells / partitions)),
           holdMs: options.storeSyncMs + options.storeSyncMarginMs,

@@ -38,7 +38,9 @@ const run = async (world: SettledWorld, options: Parameters<SettledWorld['start'
 }
 
 const tables = (store: MemoryStore): readonly (readonly CqlRow[])[] =>
-  ['balances', 'history', 'orders', 'open_orders', 'trades', 'intervals'].map(name => store.rows(name))
+  ['balances', 'history', 'history_buckets', 'orders', 'open_orders', 'trades', 'intervals'].map(name =>
+    store.rows(name),
+  )
 
 const check = (world: SettledWorld): void => {
   expect(storedFacts(world.store)).toEqual(expectedFacts(world.topic))
@@ -71,7 +73,10 @@ describe('whatever the engine did', () => {
         const [acknowledged, problems] = [new Set<string>(), new Set<string>()]
         world.store.hooks.onWrite = async statements => {
           for (const { cql, params } of statements)
-            if (cql.startsWith('INSERT INTO balances') && !acknowledged.has(words('history', params[0], params[3])))
+            if (
+              /^INSERT INTO (balances|open_orders)/.test(cql) &&
+              !acknowledged.has(words('history', params[0], params[3]))
+            )
               problems.add(words('cell before its history:', params[0], params[3]))
           await wait()
           for (const { cql, params } of statements) {
@@ -107,20 +112,28 @@ describe('whatever the engine did', () => {
         await run(world)
         expect(tables(world.store)).toEqual(before)
         check(world)
-        const read = new Set<unknown>(
-          world.topic.records.flatMap((records, partition) =>
-            records
-              .slice((starts[partition] ?? -1) + 1)
-              .flatMap(record => (record.kind === 'UserOutput' ? [record.user] : [])),
-          ),
-        )
-        const loaded = world.store.rows('balances').filter(row => read.has(row['user_id']))
+        const firsts = new Map<unknown, bigint>()
+        for (const [partition, records] of world.topic.records.entries())
+          for (const record of records.slice((starts[partition] ?? -1) + 1))
+            if (record.kind === 'UserOutput' && !firsts.has(record.user)) firsts.set(record.user, record.pos)
+        const loaded = world.store.rows('balances').filter(row => firsts.has(row['user_id']))
         const written = new Set(
           world.store.log
             .filter(({ cql }) => cql.startsWith('INSERT INTO balances'))
             .map(({ params }) => words(params[0], params[1])),
         )
         expect(loaded.filter(row => !written.has(words(row['user_id'], row['asset'])))).toEqual([])
+        for (const [user, first] of firsts) {
+          const mine = world.store.rows('history_buckets').filter(row => row['user_id'] === user)
+          const [newest] = mine
+            .map(row => row['bucket'] as bigint)
+            .filter(bucket => bucket <= first)
+            .sort((a, b) => Number(b - a))
+          const again = world.store.log.filter(
+            ({ cql, params }) => cql.startsWith('INSERT INTO history_buckets') && params[0] === user,
+          )
+          expect(again.map(({ params }) => params[1])).toContain(newest)
+        }
       }),
       { numRuns: 20 },
     )

@@ -36,7 +36,7 @@ export const bindParams = (params: readonly CqlParam[], cql: string): BoundParam
       bytes += 17
       return value.value
     }
-    if (value instanceof CqlTuple) return new types.Tuple(...value.elements.map(bind))
+    if (value instanceof CqlTuple) return new types.Tuple(...value.elements.map(bindElement))
     if (Buffer.isBuffer(value)) {
       bytes += value.length
       return value
@@ -45,8 +45,13 @@ export const bindParams = (params: readonly CqlParam[], cql: string): BoundParam
     if (value instanceof Map) return value.size === 0 ? types.unset : bindMap(value)
     const bound: Record<string, unknown> = {}
     const fields = value as { readonly [field: string]: CqlParam }
-    for (const name in fields) bound[name] = bind(fields[name] as CqlParam)
+    for (const name in fields) bound[name] = bindElement(fields[name] as CqlParam)
     return bound
+  }
+  /** Within a value there is no unset: nothing is null there, and the whole is still no tombstone. */
+  const bindElement = (value: CqlParam): unknown => {
+    const bound = bind(value)
+    return bound === types.unset ? null : bound
   }
   const bindMap = (map: ReadonlyMap<CqlParam, CqlParam>): ReadonlyMap<unknown, unknown> => {
     const bound = new Map<unknown, unknown>()

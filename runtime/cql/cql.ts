@@ -1,10 +1,8 @@
 import { auth, Client, policies, types } from 'cassandra-driver'
-import type { Clock } from '../clock.ts'
-import type { Log } from '../log.ts'
 import { Stop } from '../stop.ts'
 import { bindParams, readValue } from './bind-params.ts'
 import { classifyCql } from './classify.ts'
-import { InFlight } from './in-flight.ts'
+import { errorText } from './error-text.ts'
 import { cqlLimits } from './limits.ts'
 import {
   CqlFailure,
@@ -14,9 +12,11 @@ import {
   type CqlStatement,
   type NodeGenerations,
 } from './port.ts'
+import { SendAgain, type SendAgainOptions } from './send-again.ts'
 import { type SizedStatement, splitBatches } from './split-batches.ts'
+import { checkDefine, checkQuery, checkWrite } from './statement-rules.ts'
 
-export type CqlOptions = {
+export type CqlOptions = SendAgainOptions & {
   /** host:port of some nodes; the others are found through them, on the port of the first. */
   readonly contactPoints: readonly string[]
   readonly datacenter: string
@@ -25,15 +25,8 @@ export type CqlOptions = {
   /** Empty: no credentials are sent. */
   readonly username: string
   readonly password: string
-  /** Requests under way at once, over all callers. */
-  readonly inFlight: number
-  readonly log: Log
-  readonly clock: Clock
-  /** Told of each attempt that failed and is made again, by its code. */
-  readonly onRetry?: (code: string) => void
-  /** Bounds that tests shorten. */
+  /** How long to wait for a first node to answer; `cqlLimits.openForMs` when not said. */
   readonly openForMs?: number
-  readonly tryForMs?: number
 }
 
 /**
@@ -100,27 +93,17 @@ const cannotOpen = (error: unknown, code: string, { contactPoints, keyspace, dat
   })
 }
 
-const errorText = (error: unknown): string => {
-  const inner = error instanceof Error && 'innerErrors' in error ? Object.values(error.innerErrors as object) : []
-  // The driver puts whole stacks into its messages.
-  const texts = [error, ...inner].map(
-    each => (each instanceof Error ? each.message : String(each)).split('\n')[0] ?? '',
-  )
-  return [...new Set(texts)].join('; ')
-}
-
 class Cql implements CqlPort {
   readonly #client: Client
   readonly #options: CqlOptions
-  readonly #inFlight: InFlight
-  #toldMs = Number.NEGATIVE_INFINITY
-  /** Requests that failed since the last line about it. */
-  #untold = 0
+  readonly #again: SendAgain
+  /** Writes that passed the rules: a few dozen texts. */
+  readonly #checked = new Set<string>()
 
   constructor(client: Client, options: CqlOptions) {
     this.#client = client
     this.#options = options
-    this.#inFlight = new InFlight(options.inFlight)
+    this.#again = new SendAgain(options)
   }
 
   async query(cql: string, params: readonly CqlParam[] = [], signal?: AbortSignal): Promise<readonly CqlRow[]> {
@@ -143,11 +126,12 @@ class Cql implements CqlPort {
     fetchSize: number,
     signal?: AbortSignal,
   ): AsyncIterable<CqlRow[]> {
+    checkQuery(cql)
     const { values } = bindParams(params, cql)
     let pageState: string | undefined
     do {
       const state = pageState
-      const page = await this.#until(signal, cql, () =>
+      const page = await this.#again.until(signal, cql, () =>
         this.#client.execute(cql, values, { fetchSize, ...(state === undefined ? {} : { pageState: state }) }),
       )
       yield (page.rows ?? []).map(readRow)
@@ -158,13 +142,15 @@ class Cql implements CqlPort {
 
   async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
     const bound = statements.map(({ cql, params }): SizedStatement => {
+      if (!this.#checked.has(cql)) checkWrite(cql)
+      this.#checked.add(cql)
       const { values, bytes } = bindParams(params, cql)
       return { query: cql, params: values, bytes }
     })
     for (const batch of splitBatches(bound)) {
       const [first] = batch
       if (!first) continue
-      await this.#until(signal, first.query, () =>
+      await this.#again.until(signal, first.query, () =>
         batch.length === 1
           ? this.#client.execute(first.query, first.params)
           : this.#client.batch(batch as { query: string; params: unknown[] }[], { logged: false }),
@@ -173,7 +159,8 @@ class Cql implements CqlPort {
   }
 
   async define(cql: string): Promise<void> {
-    await this.#until(undefined, cql, () => this.#client.execute(cql, [], { prepare: false }))
+    checkDefine(cql)
+    await this.#again.until(undefined, cql, () => this.#client.execute(cql, [], { prepare: false }))
   }
 
   async nodeGenerations(): Promise<NodeGenerations> {
@@ -218,60 +205,7 @@ class Cql implements CqlPort {
   async close(): Promise<void> {
     await this.#client.shutdown()
   }
-
-  /** An outage fails every request under way again and again: one line a second tells of all of them. */
-  #tellRetry(fields: { readonly code: string; readonly triedMs: number; readonly statement: string }): void {
-    this.#untold++
-    const nowMs = this.#options.clock.monotonicMs()
-    if (nowMs - this.#toldMs < cqlLimits.tellEveryMs) return
-    this.#options.log.warn({ ...fields, failed: this.#untold }, 'the store did not acknowledge; sending again')
-    this.#toldMs = nowMs
-    this.#untold = 0
-  }
-
-  /** One request within the in-flight bound, made again until it succeeds, is refused, or lasts too long. */
-  async #until<T>(signal: AbortSignal | undefined, what: string, request: () => Promise<T>): Promise<T> {
-    const { clock, onRetry, tryForMs = cqlLimits.tryForMs } = this.#options
-    const start = clock.monotonicMs()
-    let waitMs: number = cqlLimits.firstRetryMs
-    for (;;) {
-      if (signal?.aborted) throw new CqlFailure('aborted', 'aborted', `given up before it was acknowledged: ${what}`)
-      try {
-        return await this.#inFlight.run(() => abortable(request(), signal, what))
-      } catch (error) {
-        if (error instanceof CqlFailure) throw error
-        const { kind, code } = classifyCql(error)
-        if (kind === 'refused')
-          throw new CqlFailure('refused', code, `the store refuses (${code}: ${errorText(error)}): ${what}`, {
-            cause: error,
-          })
-        const triedMs = Math.round(clock.monotonicMs() - start)
-        if (triedMs >= tryForMs)
-          throw new CqlFailure('silent', code, `not acknowledged within ${triedMs} ms (${code}): ${what}`, {
-            cause: error,
-          })
-        onRetry?.(code)
-        this.#tellRetry({ code, triedMs, statement: what })
-        await clock.sleep(waitMs, signal)
-        waitMs = Math.min(waitMs * 2, cqlLimits.lastRetryMs)
-      }
-    }
-  }
 }
 
 const readRow = (row: types.Row): CqlRow =>
   Object.fromEntries(row.keys().map((name: string) => [name, readValue(row[name] as unknown)]))
-
-/** An answer that comes after the abort is of no use any more; nobody waits for it. */
-const abortable = async <T>(request: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> => {
-  if (!signal) return request
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = (): void =>
-    aborted.reject(new CqlFailure('aborted', 'aborted', `given up before it was acknowledged: ${what}`))
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([request, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}

@@ -27,7 +27,8 @@ export type CqlStatement = { readonly cql: string; readonly params: readonly Cql
 
 /**
  * What a statement is given. A bigint must fit an int64 unless it is wrapped in `CqlVarint`; a tuple is a `CqlTuple`;
- * a UDT an object with the fields' names. null and an empty list or map leave the column unset: no tombstone.
+ * a UDT an object with the fields' names. null and an empty list or map leave the column unset: no tombstone; within a
+ * tuple or a UDT both are null.
  */
 export type CqlParam =
   | bigint

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs'
-import { classify, wasAnswered } from './classify.ts'
+import { classify, isElecting, wasAnswered } from './classify.ts'
 import type { Client } from './client.ts'
 import type { KafkaLimits } from './limits.ts'
 import { nobody, OffsetCommitter } from './offset-committer.ts'
-import type { CommittedOffset, KafkaAdmin, TopicSpec } from './port.ts'
+import type { CommittedOffset, GroupMember, KafkaAdmin, TopicSpec } from './port.ts'
 import { within } from './within.ts'
 
 const topicsRequestMs = 30_000
@@ -72,10 +72,14 @@ export class LazyAdmin implements KafkaAdmin {
     )
   }
 
-  memberCount(group: string): Promise<number> {
-    return this.use(`describe group ${group}`, async admin => {
+  members(group: string): Promise<readonly GroupMember[]> {
+    return this.useOfGroup(`describe group ${group}`, async admin => {
       const { groups } = await admin.describeGroups([group])
-      return groups[0]?.members.length ?? 0
+      // The broker writes an address with a slash before it, for the host name that it does not look up.
+      return (groups[0]?.members ?? []).map(({ clientId, clientHost }) => ({
+        clientId,
+        host: clientHost.replace(/^\//, ''),
+      }))
     })
   }
 
@@ -121,6 +125,24 @@ export class LazyAdmin implements KafkaAdmin {
       if (!wasAnswered(error)) this.#drop(used)
       throw classify(error, doing)
     }
+  }
+
+  /**
+   * The same for what the group's coordinator is asked, within the same bound. A broker that has just started has it
+   * elected when it is first asked for; kafkajs finds out who it is to be, asks once and gives up.
+   */
+  useOfGroup<T>(doing: string, action: (admin: Admin) => Promise<T>): Promise<T> {
+    return this.use(doing, async admin => {
+      const endMs = performance.now() + this.#limits.askMs
+      for (;;) {
+        try {
+          return await action(admin)
+        } catch (error) {
+          if (!isElecting(error) || performance.now() + coordinatorRetryMs > endMs) throw error
+        }
+        await delay(coordinatorRetryMs)
+      }
+    })
   }
 
   /** Over a connection of its own, whose requests may take as long as a cluster takes to elect leaders. */

@@ -60,6 +60,11 @@ const kindOf = (error: ClientError): KafkaFailureKind => {
 /** Whether the broker has answered, if only with an error: then its connection is sound. */
 export const wasAnswered = (error: unknown): boolean => innermost(error as ClientError).type !== undefined
 
+const electing = new Set(['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP'])
+
+/** Whether the group's coordinator is being elected, or reads the group in: soon there is one to ask. */
+export const isElecting = (error: unknown): boolean => electing.has(innermost(error as ClientError).type ?? '')
+
 const failure = (kind: KafkaFailureKind, error: unknown, doing: string, context: string): KafkaFailure =>
   new KafkaFailure(kind, `${doing}: ${error instanceof Error ? error.message : String(error)}${context}`, {
     cause: error,

@@ -142,7 +142,7 @@ class GuardedKafka implements KafkaPort {
     readonly group: string
     readonly topic: string
   }): Promise<ReadonlyMap<number, CommittedOffset>> {
-    return this.admin.use(`read the offsets of group ${group}`, async admin => {
+    return this.admin.useOfGroup(`read the offsets of group ${group}`, async admin => {
       const [found] = await admin.fetchOffsets({ groupId: group, topics: [topic] })
       return new Map(
         (found?.partitions ?? [])

@@ -115,6 +115,8 @@ export type TopicSpec = {
   readonly config: Readonly<Record<string, string>>
 }
 
+export type GroupMember = { readonly clientId: string; readonly host: string }
+
 export interface KafkaAdmin {
   /** Creates what is missing; existing topics stay as they are. Returns the names created. */
   createTopics(specs: readonly TopicSpec[]): Promise<readonly string[]>
@@ -122,8 +124,8 @@ export interface KafkaAdmin {
   partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>>
   topicConfig(topic: string, keys: readonly string[]): Promise<ReadonlyMap<string, string>>
   deleteTopics(topics: readonly string[]): Promise<void>
-  /** Members now in a group; 0 when the group does not exist. */
-  memberCount(group: string): Promise<number>
+  /** Who is in a group now; nobody when the group does not exist. */
+  members(group: string): Promise<readonly GroupMember[]>
   /** Sets a group's offsets. @throws KafkaFailure when the group has members. */
   setOffsets(options: {
     readonly group: string

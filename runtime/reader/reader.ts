@@ -3,6 +3,7 @@ import type { Log } from '../log.ts'
 import { type Assignment, type Fetcher, KafkaFailure, type KafkaPort, type Membership } from '../kafka/port.ts'
 import type { Clock } from '../clock.ts'
 import { DecodeError } from '../../schemas/codec.ts'
+import { serviceOfGroup } from '../names.ts'
 import { refuse } from '../stop.ts'
 import type { Numbering } from './numbering.ts'
 import { fromCommitted, type Progress, toCommitted } from './progress.ts'
@@ -216,11 +217,15 @@ export class Reader<R> {
         const place = numbering.place(record)
         const problem = numbering.problem(last, place)
         if (problem !== null)
-          throw refuse('log-order', `${topic}-${partition} offset ${at}: ${problem}; nothing was taken from it on`, {
-            topic,
-            partition,
-            offset: at,
-          })
+          throw refuse(
+            'log-order',
+            `${topic}-${partition} offset ${at}: ${problem}; nothing was taken from it on; ${numbering.wayOut}`,
+            {
+              topic,
+              partition,
+              offset: at,
+            },
+          )
         last = place
         read.push({ offset: at, record, value })
       }
@@ -248,19 +253,24 @@ export class Reader<R> {
   async #start(partition: number): Promise<Progress> {
     const { kafka, group, topic, numbering } = this.#options
     const where = `group ${group}, ${topic}-${partition}`
+    const fromTheBeginning = `read it from its beginning with: settle replay --group ${serviceOfGroup(group)} --to start`
     const committed = (await kafka.committed({ group, topic })).get(partition)
-    if (!committed) throw refuse('offset-missing', `${where}: no committed offset; on a new stream run: settle init`)
+    if (!committed)
+      throw refuse(
+        'offset-missing',
+        `${where}: no committed offset: the stream is new, or its topic was made again; run: settle init`,
+      )
     const start = fromCommitted(committed)
     if (!start)
       throw refuse(
         'offset-foreign',
-        `${where}: offset ${committed.offset} carries metadata ${JSON.stringify(committed.metadata)}, which no reader of ours wrote; set it with: settle replay`,
+        `${where}: offset ${committed.offset} carries metadata ${JSON.stringify(committed.metadata)}, which no reader of ours wrote; ${fromTheBeginning}`,
       )
     const { low, end } = (await kafka.bounds(topic)).get(partition) ?? { low: 0n, end: 0n }
     if (start.offset < low || start.offset > end)
       throw refuse(
         'offset-out-of-range',
-        `${where}: offset ${start.offset} is outside what the topic holds, ${low} to ${end}; a remade topic needs new groups`,
+        `${where}: offset ${start.offset} is outside what the topic holds, ${low} to ${end}: the topic was remade. See that KAFKA_BROKERS is right; then ${fromTheBeginning}`,
       )
     const [before] = await kafka.readTail({ topic, partition, count: 1, before: start.offset })
     const place = before
@@ -269,7 +279,7 @@ export class Reader<R> {
     if (place.n !== start.n || place.pos !== start.pos)
       throw refuse(
         'offset-other-log',
-        `${where}: the record before offset ${start.offset} is n=${place.n} pos=${place.pos}, but the group read n=${start.n} pos=${start.pos} there; the topic was remade: it needs new groups`,
+        `${where}: the record before offset ${start.offset} is n=${place.n} pos=${place.pos}, but the group read n=${start.n} pos=${start.pos} there: the topic was remade. See that KAFKA_BROKERS is right; then ${fromTheBeginning}`,
       )
     return start
   }
@@ -280,6 +290,6 @@ const decoded = <R>(numbering: Numbering<R>, value: Buffer, where: string): R =>
     return numbering.decode(value)
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error
-    throw refuse('undecodable-record', `${where}: ${error.message}; nothing was taken from it on`)
+    throw refuse('undecodable-record', `${where}: ${error.message}; nothing was taken from it on; ${numbering.wayOut}`)
   }
 }

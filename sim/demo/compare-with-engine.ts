@@ -53,10 +53,13 @@ const balancesOf = async (cql: CqlPort): Promise<ReadonlyMap<string, string>> =>
 
 const openOrdersOf = async (cql: CqlPort): Promise<ReadonlyMap<string, string>> => {
   const found = new Map<string, string>()
-  for await (const row of cql.scan('SELECT user_id, order_id, symbol, side, price, remaining FROM open_orders')) {
-    const [side, remaining, price] = [text(row, 'side'), text(row, 'remaining'), text(row, 'price')]
-    const whose = `symbol ${text(row, 'symbol')}, user ${text(row, 'user_id')}`
-    found.set(text(row, 'order_id'), `${side} ${remaining} at ${price}, ${whose}`)
+  for await (const row of cql.scan('SELECT user_id, orders FROM open_orders')) {
+    const [orders] = row['orders'] as readonly [readonly CqlRow[] | null]
+    for (const order of orders ?? []) {
+      const [side, remaining, price] = [text(order, 'side'), text(order, 'remaining'), text(order, 'price')]
+      const whose = `symbol ${text(order, 'symbol')}, user ${text(row, 'user_id')}`
+      found.set(text(order, 'order_id'), `${side} ${remaining} at ${price}, ${whose}`)
+    }
   }
   return found
 }

@@ -22,12 +22,9 @@ const balance = (user: bigint, available: bigint, frozen: bigint, version: bigin
 })
 const openOrder = (order: bigint, remaining: bigint): CqlRow => ({
   user_id: 1n,
-  order_id: order,
-  symbol: 1,
-  side: 'Buy',
-  price: 100n,
-  remaining,
+  orders: [[{ order_id: order, symbol: 1, side: 'Buy', price: 100n, remaining }], 1n],
 })
+const emptied: CqlRow = { user_id: 2n, orders: [null, 1n] }
 
 const compare = async (balances: readonly CqlRow[], orders: readonly CqlRow[]): Promise<readonly string[]> => {
   const scan = async function* (cql: string): AsyncGenerator<CqlRow> {
@@ -39,7 +36,7 @@ const compare = async (balances: readonly CqlRow[], orders: readonly CqlRow[]): 
 const good = [balance(1n, 9007199254740993n, 5n, 7n), balance(2n, 0n, 0n, 1n)]
 
 test('equal books', async () => {
-  expect(await compare(good, [openOrder(11n, 5n)])).toEqual([])
+  expect(await compare(good, [openOrder(11n, 5n), emptied])).toEqual([])
 })
 
 test('a unit too much, beyond what a double can tell', async () => {

@@ -32,8 +32,8 @@ export const exampleQueries = async (options: {
 }): Promise<readonly ExampleQuery[]> => {
   const { cql, sql, names, dump, house, archiveDir, clone, stackFolder } = options
   const user = busiestUser(dump, house)
-  const [newest] = await cql.query('SELECT day FROM history_days WHERE user_id = ? LIMIT 1', [BigInt(user)])
-  const day = (newest?.['day'] as number | undefined) ?? 0
+  const [newest] = await cql.query('SELECT bucket FROM history_buckets WHERE user_id = ? LIMIT 1', [BigInt(user)])
+  const bucket = (newest?.['bucket'] as bigint | undefined) ?? 0n
   const [symbol] = await sql.query(
     'SELECT symbol_id, count(*) AS many FROM trades GROUP BY symbol_id ORDER BY many DESC LIMIT 1',
   )
@@ -50,7 +50,7 @@ export const exampleQueries = async (options: {
       title: 'and the newest lines of its statement',
       command: query(
         'cql',
-        `SELECT time, postings FROM ${names.keyspace}.history WHERE user_id = ${user} AND day = ${day} LIMIT 3`,
+        `SELECT time, postings FROM ${names.keyspace}.history WHERE user_id = ${user} AND bucket = ${bucket} LIMIT 3`,
       ),
     },
     {

@@ -76,7 +76,7 @@ export class EngineService {
   /** Recovers the state from the journal, binds the sockets and begins a session. */
   static async open(parts: EngineParts): Promise<EngineService> {
     const { settings, flow, reference, startUs, log } = parts
-    const engine = new MatchingEngine({ fees: settings })
+    const engine = new MatchingEngine({ fees: settings, unsaid: settings.unsaid })
     const producer = new Producer({ engine, flow, reference, startUs })
     const { journal, recovered } = await Journal.open(settings, {
       begin: () => ({ snapshot: producer.snapshot(), chain: producer.chain }),

@@ -26,6 +26,7 @@ const start = (folder: string, environment: Record<string, string> = {}): Engine
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       ENGINE_DATA_DIR: folder,
       ENGINE_USERS: '20',
       ENGINE_START_TIME: '2026-01-01T00:00:00Z',

@@ -16,6 +16,9 @@ import { match } from './match.ts'
 /** Maker and taker fees in hundredths of a percent of what the user receives. */
 export type Fees = { readonly makerBp: bigint; readonly takerBp: bigint }
 
+/** The version of an account's change. */
+export type ChangeName = { readonly user: bigint; readonly asset: number; readonly version: bigint }
+
 /** What one command did, in the making: the lists of the output, and the accounts behind them. */
 export type Draft = {
   readonly orders: OrderUpdate[]
@@ -54,6 +57,8 @@ export class MatchingEngine {
   readonly accounts = new Accounts()
   readonly orders = new OpenOrders()
   readonly fees: Fees
+  /** A fault on purpose: these changes move money in the engine's books and stand in no output. */
+  readonly #unsaid: readonly ChangeName[]
   readonly ledger: Ledger = {
     timeUs: 0n,
     reference: null,
@@ -66,8 +71,9 @@ export class MatchingEngine {
   #symbols: ReadonlyMap<number, TradedSymbol> = new Map()
   #draft: Draft = emptyDraft()
 
-  constructor({ fees }: { readonly fees: Fees }) {
+  constructor({ fees, unsaid = [] }: { readonly fees: Fees; readonly unsaid?: readonly ChangeName[] }) {
     this.fees = fees
+    this.#unsaid = unsaid
   }
 
   get house(): bigint {
@@ -210,7 +216,7 @@ export class MatchingEngine {
   /** Moves money and puts the change into the output. */
   post(posting: Posting): void {
     const change = this.accounts.post(posting)
-    if (change) this.#draft.changes.push(change)
+    if (change && !this.#unsaid.some(each => isOf(each, change))) this.#draft.changes.push(change)
   }
 
   addTrade(trade: Trade): void {
@@ -227,6 +233,9 @@ export class MatchingEngine {
     this.post({ user: order.user, asset, available: units, frozen: -units, reason: 'Release', ref: order.order })
   }
 }
+
+const isOf = ({ user, asset, version }: ChangeName, change: BalanceChange): boolean =>
+  change.user === user && change.asset === asset && change.version === version
 
 const emptyDraft = (): Draft => ({ orders: [], trades: [], changes: [] })
 

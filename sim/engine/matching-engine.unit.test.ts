@@ -224,3 +224,19 @@ describe('refusals', () => {
     expect(() => exchange.engine.execute({ kind: 'Expire', order: 1n, timeUs: 1n })).toThrow('clock would go back')
   })
 })
+
+it('keeps a change to itself when it is told to, and goes on from it in its books', () => {
+  const faulty = new TestExchange({ unsaid: [{ user: alice, asset: cash, version: 2n }] })
+  faulty.fund(alice, { cash: 1_000n })
+  faulty.fund(bob, { cash: 1_000n })
+  for (const user of [alice, bob]) faulty.place({ user, side: 'Buy', price: 500n, quantity: 10n })
+  faulty.run({ kind: 'Deposit', user: alice, asset: cash, amount: 7n })
+  expect(faulty.outputs.flatMap(changeLines)).toEqual([
+    '1 cash 1000 0 Deposit 1',
+    '2 cash 1000 0 Deposit 2',
+    '2 cash -500 500 Reserve 2',
+    '1 cash 7 0 Deposit 3',
+  ])
+  expect(faulty.outputs.at(-1)?.changes[0]).toMatchObject({ version: 3n, available: 507n, frozen: 500n })
+  expect(faulty.has(alice, cash)).toEqual([507n, 500n])
+})

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { allMarkets, defaultMarketNames, type Market } from './flow/markets.ts'
+import type { ChangeName } from './matching-engine.ts'
 import { isAddress, isLocalAddress } from './protocol/address.ts'
 import { isCurveKey } from './protocol/z85.ts'
 
@@ -32,6 +33,8 @@ export type EngineSettings = {
   readonly chain: 'sent' | 'unsent'
   /** Share of live frames that are lost on purpose, in percent. */
   readonly liveLoss: number
+  /** Changes that the engine makes in its books and tells nobody. */
+  readonly unsaid: readonly ChangeName[]
   readonly heartbeatMs: number
   readonly curve: { readonly secretKey: string; readonly clientKeys: readonly string[] } | null
   readonly ackMargin: bigint
@@ -109,6 +112,20 @@ const time = z.string().transform((text, context) => {
   return z.NEVER
 })
 
+const changeNames = z
+  .string()
+  .default('')
+  .transform((text, context) =>
+    list(text).map((name): ChangeName => {
+      const [, user, asset, version] = /^(\d{1,18})\/(\d{1,9})\/(\d{1,18})$/.exec(name) ?? []
+      if (user === undefined || asset === undefined || version === undefined) {
+        context.addIssue(`${JSON.stringify(name)} is not <user>/<asset>/<version>, each a number`)
+        return z.NEVER
+      }
+      return { user: BigInt(user), asset: Number(asset), version: BigInt(version) }
+    }),
+  )
+
 const marketNames = z
   .string()
   .default(defaultMarketNames.join(','))
@@ -152,6 +169,7 @@ const variables = z.object({
   ENGINE_DIALECT: oneOf('avro', 'json'),
   ENGINE_CHAIN: oneOf('sent', 'unsent'),
   ENGINE_LIVE_LOSS: integer({ min: 0, max: 90 }, 0),
+  ENGINE_SKIP_CHANGES: changeNames,
   ENGINE_HEARTBEAT_MS: integer({ min: 10, max: 1_000 }, 500),
   ENGINE_CURVE_SECRET_KEY: curveKey.optional(),
   ENGINE_CURVE_CLIENT_KEYS: z.string().default('').transform(list).pipe(z.array(curveKey)),
@@ -236,6 +254,7 @@ const fromVariables = (given: Variables): EngineSettings => ({
   dialect: given.ENGINE_DIALECT,
   chain: given.ENGINE_CHAIN,
   liveLoss: given.ENGINE_LIVE_LOSS,
+  unsaid: given.ENGINE_SKIP_CHANGES,
   heartbeatMs: given.ENGINE_HEARTBEAT_MS,
   curve:
     given.ENGINE_CURVE_SECRET_KEY === undefined

@@ -55,6 +55,17 @@ describe('settings', () => {
     expect(startOf('1767225600000000')).toBe(1_767_225_600_000_000n)
   })
 
+  it('name the changes that are kept to itself', () => {
+    const { unsaid } = readSettings({ ENGINE_DATA_DIR: '/d', ENGINE_SKIP_CHANGES: '7/1/2, 9/2/1' })
+    expect(unsaid).toEqual([
+      { user: 7n, asset: 1, version: 2n },
+      { user: 9n, asset: 2, version: 1n },
+    ])
+    expect(problemsOf({ ENGINE_SKIP_CHANGES: '7/1' })).toEqual([
+      'ENGINE_SKIP_CHANGES: "7/1" is not <user>/<asset>/<version>, each a number',
+    ])
+  })
+
   it('keep the house apart from the users', () => {
     expect(problemsOf({ ENGINE_HOUSE: '500' })).toEqual([
       'ENGINE_HOUSE: 500 is one of the 500 users; choose a higher one',

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { inheritedEnvironment } from './inherited-environment.ts'
 import { PipelineError } from './pipeline-error.ts'
 import { type Exit, type Line, ServiceProcess } from './service-process.ts'
 import { type EngineAddresses, engineEntry } from './services.ts'
@@ -42,7 +43,7 @@ export class EngineProcess {
       name: 'engine',
       entry: engineEntry,
       env: {
-        PATH: process.env['PATH'] ?? '',
+        ...inheritedEnvironment(),
         ...settings,
         ENGINE_STREAM: stream,
         ENGINE_DATA_DIR: dir,

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import { inheritedEnvironment } from './inherited-environment.ts'
 
 export const serviceNames = ['bridge', 'repartition', 'settle', 'load', 'archive'] as const
 /** The processes between the engine and the stores. */
@@ -37,7 +38,7 @@ export const commonEnvironment = (options: {
   /** KAFKA_…, CQL_… and STARROCKS_…: where the servers are. */
   readonly servers: Readonly<Record<string, string>>
 }): Readonly<Record<string, string>> => ({
-  PATH: process.env['PATH'] ?? '',
+  ...inheritedEnvironment(),
   ...options.servers,
   STREAM: options.stream,
   PARTITIONS: `${options.partitions}`,

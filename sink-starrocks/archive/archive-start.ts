@@ -8,6 +8,10 @@ import { parseNote } from './archive-note.ts'
 /** As Kafka's tools name a partition. */
 export const nameOf = ({ stream, topic, partition }: ArchivePartition): string => `${stream}.${topic}-${partition}`
 
+/** The one place that every archive can begin at again: it writes the same bytes under the same names. */
+export const wayBack = ({ topic }: ArchivePartition): string =>
+  `stop the archive, then: settle replay --group ${topic === 'user.outputs' ? 'archive' : 'archive-log'} --to start`
+
 /** The hash to chain on, out of what was committed with the offset. @throws Stop when it is not the archive's */
 export const hashBefore = (start: Progress, windowMs: number, partition: ArchivePartition): string => {
   if (start.note === undefined && start.pos === 0n) return zeroHash
@@ -15,7 +19,7 @@ export const hashBefore = (start: Progress, windowMs: number, partition: Archive
   if (note === null)
     throw refuse(
       'archive-no-hash',
-      `${nameOf(partition)}: the offset ${start.offset} was committed without the hash of the window before it (note ${start.note ?? 'missing'}); set the group to where the archive stopped, or to the first record`,
+      `${nameOf(partition)}: the offset ${start.offset} was committed without the hash of the window before it (note ${start.note ?? 'missing'}); ${wayBack(partition)}`,
       { offset: start.offset },
     )
   if (note.windowMs !== windowMs)

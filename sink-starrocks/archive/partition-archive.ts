@@ -9,7 +9,7 @@ import { refuse } from '../../runtime/stop.ts'
 import { ArchiveFolder, type ArchiveFolderOptions } from './archive-folder.ts'
 import type { PartitionGauge } from './archive-metrics.ts'
 import { formatNote } from './archive-note.ts'
-import { checkFolder, hashBefore, nameOf } from './archive-start.ts'
+import { checkFolder, hashBefore, nameOf, wayBack } from './archive-start.ts'
 import { limits } from './limits.ts'
 import { type ArchivedRow, WindowWriter } from './window-writer.ts'
 
@@ -123,7 +123,7 @@ export class PartitionArchive<R> implements PartitionWorker<R> {
     if (start.pos === 0n || window > windowOf(start.pos, windowMs)) return
     throw refuse(
       'archive-mid-window',
-      `${nameOf(folder.partition)}: the committed offset ${start.offset} (pos ${start.pos}) is inside window ${window}, which ends at pos ${windowStart(window + 1n, windowMs)}: the archive goes on only at a window's edge. Set the group to where the archive stopped, or to the first record`,
+      `${nameOf(folder.partition)}: the committed offset ${start.offset} (pos ${start.pos}) is inside window ${window}, which ends at pos ${windowStart(window + 1n, windowMs)}: the archive goes on only at a window's edge. ${wayBack(folder.partition)}`,
       { offset: start.offset, pos: start.pos, window },
     )
   }

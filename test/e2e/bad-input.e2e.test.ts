@@ -2,15 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LogRecord, ReferenceData } from '../../core/events.ts'
 import { amount, assetId, pos, symbolId, userId } from '../../core/ids.ts'
 import { serviceEnvironment, type Stack, up } from '../../local/stack.ts'
-import { openKafka } from '../../runtime/kafka/kafka.ts'
 import { namesOf } from '../../runtime/names.ts'
 import { encodeLogRecord } from '../../schemas/codec.ts'
+import { inheritedEnvironment } from '../../sim/pipeline/inherited-environment.ts'
 import { type EntryResult, runEntry } from '../../sim/pipeline/run-entry.ts'
+import { ServiceProcess } from '../../sim/pipeline/service-process.ts'
 import {
   engineEntry,
   serviceEntries,
@@ -18,7 +18,8 @@ import {
   serviceNames,
   settleEntry,
 } from '../../sim/pipeline/services.ts'
-import { newStream, openStore } from '../pipeline/run-to-the-end.ts'
+import { newStream } from '../pipeline/run-to-the-end.ts'
+import { openBroker, openStore } from '../pipeline/stack-clients.ts'
 
 const partitions = 2
 const withinMs = 90_000
@@ -45,7 +46,7 @@ afterAll(() => {
 })
 
 const environment = (changes: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> => ({
-  PATH: process.env['PATH'] ?? '',
+  ...inheritedEnvironment(),
   ...serviceEnvironment(stack),
   STREAM: stream,
   PARTITIONS: `${partitions}`,
@@ -61,7 +62,7 @@ const runService = (name: ServiceName, changes: Readonly<Record<string, string>>
   runEntry(serviceEntries[name], { env: environment(changes), withinMs })
 const runEngine = (settings: Readonly<Record<string, string>>): Promise<EntryResult> =>
   runEntry(engineEntry, {
-    env: { PATH: process.env['PATH'] ?? '', ENGINE_DATA_DIR: join(folder, 'engine'), ...settings },
+    env: { ...inheritedEnvironment(), ENGINE_DATA_DIR: join(folder, 'engine'), ...settings },
     withinMs,
   })
 const words = ({ stdout, stderr }: EntryResult): string => `${stdout}${stderr}`
@@ -83,7 +84,7 @@ describe.concurrent('unreadable settings are told all together', () => {
   })
 
   test('by the demo', async () => {
-    const env = { PATH: process.env['PATH'] ?? '', ORDERS: 'all', FLOW: join(folder, 'nowhere.csv') }
+    const env = { ...inheritedEnvironment(), ORDERS: 'all', FLOW: join(folder, 'nowhere.csv') }
     const result = await runEntry(demoEntry, { env, withinMs })
     expect(result.exitCode).toBe(2)
     expect(words(result)).toContain('ORDERS=all: must be a whole number')
@@ -94,6 +95,7 @@ describe.concurrent('unreadable settings are told all together', () => {
 // Each mostly waits.
 describe.concurrent('servers that are not there', () => {
   const nobody = '127.0.0.1:1'
+  const soon = { CQL_OPEN_TIMEOUT_MS: '2000' }
   test.each<[ServiceName, Readonly<Record<string, string>>]>([
     ['bridge', { KAFKA_BROKERS: nobody }],
     ['repartition', { KAFKA_BROKERS: nobody }],
@@ -103,14 +105,15 @@ describe.concurrent('servers that are not there', () => {
     ['load', { STARROCKS_MYSQL: nobody }],
     ['archive', { KAFKA_BROKERS: nobody }],
   ])('%s without %j', async (name, changes) => {
-    const result = await runService(name, changes)
+    const result = await runService(name, { ...soon, ...changes })
     expect(words(result)).toContain(nobody)
     expect(words(result)).not.toContain('was ended by SIGKILL')
     expect(result.exitCode).toBe(1)
   })
 
   test.each(['KAFKA_BROKERS', 'CQL_CONTACT_POINTS', 'STARROCKS_MYSQL'])('settle init without %s', async name => {
-    const result = await runEntry(settleEntry, { args: ['init'], env: environment({ [name]: nobody }), withinMs })
+    const env = environment({ ...soon, [name]: nobody })
+    const result = await runEntry(settleEntry, { args: ['init'], env, withinMs })
     expect(words(result)).toContain(nobody)
     expect(result.exitCode).toBe(1)
   })
@@ -141,18 +144,19 @@ describe('a stream that was made otherwise', () => {
     expect(result.exitCode).toBe(3)
   })
 
-  test.each(['repartition', 'settle', 'load', 'archive'] as const)('more partitions than there are: %s', async name => {
-    const result = await runService(name, { PARTITIONS: '3' })
-    expect(words(result)).toMatch(/\b2\b.*\b3\b|\b3\b.*\b2\b/s)
-    expect(result.exitCode).toBe(3)
-  })
+  test.concurrent.each(['repartition', 'settle', 'load', 'archive'] as const)(
+    'more partitions than there are: %s',
+    async name => {
+      const result = await runService(name, { PARTITIONS: '3' })
+      expect(words(result)).toMatch(/\b2\b.*\b3\b|\b3\b.*\b2\b/s)
+      expect(result.exitCode).toBe(3)
+    },
+  )
 
-  test('a stream that was never made', async () => {
-    for (const name of serviceNames) {
-      const result = await runService(name, { STREAM: 'nobody_made_this' })
-      expect([name, words(result)]).toEqual([name, expect.stringContaining('nobody_made_this')])
-      expect([name, result.exitCode]).toEqual([name, 3])
-    }
+  test.concurrent.each(serviceNames)('a stream that was never made: %s', async name => {
+    const result = await runService(name, { STREAM: 'nobody_made_this' })
+    expect(words(result)).toContain('nobody_made_this')
+    expect(result.exitCode).toBe(3)
   })
 
   test('a keyspace with other columns', async () => {
@@ -174,11 +178,15 @@ describe('a stream that was made otherwise', () => {
   test('an engine with other symbols than its journal', async () => {
     const addresses = { ENGINE_LIVE_ADDRESS: 'tcp://127.0.0.1:*', ENGINE_REPLAY_ADDRESS: 'tcp://127.0.0.1:*' }
     const dir = { ENGINE_DATA_DIR: join(folder, 'engine-symbols') }
-    const begun = runEntry(engineEntry, {
-      env: { PATH: process.env['PATH'] ?? '', ...addresses, ...dir, ENGINE_ORDERS: '10', ENGINE_MAX_UNACKED: '0' },
-      withinMs: 5000,
+    const { service: begun } = await ServiceProcess.start({
+      name: 'engine',
+      entry: engineEntry,
+      env: { ...inheritedEnvironment(), ...addresses, ...dir, ENGINE_ORDERS: '10', ENGINE_MAX_UNACKED: '0' },
+      logFile: join(folder, 'engine-symbols.log'),
+      isReady: ({ kind }) => kind === 'done',
+      readyWithinMs: withinMs,
     })
-    await begun
+    await begun.stop({ withinMs })
     const result = await runEngine({ ...addresses, ...dir, ENGINE_ORDERS: '10', ENGINE_SYMBOLS: 'BTC-USDT' })
     expect(words(result)).toContain('ENGINE_SYMBOLS')
     expect(result.exitCode).toBe(2)
@@ -216,13 +224,7 @@ describe('reference data that is not the one the log began with', () => {
 /** A log of nothing but reference data, as a bridge would have written it. */
 const writeLog = async (own: string, references: readonly ReferenceData[]): Promise<void> => {
   const { topics, transactionalIds } = namesOf(own)
-  const kafka = openKafka({
-    brokers: stack.kafka.brokers,
-    clientId: 'bad-input',
-    log: pino({ level: 'silent' }),
-    sessionTimeoutMs: 6000,
-    heartbeatIntervalMs: 500,
-  })
+  const kafka = openBroker(stack, 'bad-input')
   const firstPos = 1_700_000_000_000_000n
   const records = references.map((reference, index): LogRecord => {
     const at = { epoch: 1n, random: 2n, seq: BigInt(index) + 1n, chain: Buffer.alloc(32, index) }
@@ -254,7 +256,7 @@ describe('a malformed flow file', () => {
     expect(words(engine)).toMatch(/broken\.csv.*2.*ten/s)
     expect(engine.exitCode).toBe(2)
     const demo = await runEntry(demoEntry, {
-      env: { PATH: process.env['PATH'] ?? '', SETTLE_DATA: stack.dataDir, FLOW: file },
+      env: { ...inheritedEnvironment(), SETTLE_DATA: stack.dataDir, FLOW: file },
       withinMs,
     })
     expect(words(demo)).toMatch(/broken\.csv.*2.*ten/s)

@@ -1,17 +1,16 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Stack, up } from '../../local/stack.ts'
-import { CqlTuple, type CqlPort } from '../../runtime/cql/port.ts'
-import { openKafka } from '../../runtime/kafka/kafka.ts'
+import { type CqlParam, type CqlPort, CqlTuple } from '../../runtime/cql/port.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import { namesOf, type StreamNames } from '../../runtime/names.ts'
 import { openMysql } from '../../runtime/starrocks/mysql.ts'
 import type { SqlPort } from '../../runtime/starrocks/sql-port.ts'
 import { decodeUserRecord, encodeUserRecord } from '../../schemas/codec.ts'
 import type { Pipeline } from '../../sim/pipeline/pipeline.ts'
-import { newPipeline, newStream, openStore, runToTheEnd } from '../pipeline/run-to-the-end.ts'
+import { newPipeline, newStream, runToTheEnd } from '../pipeline/run-to-the-end.ts'
+import { openBroker, openStore } from '../pipeline/stack-clients.ts'
 
 /** The rate makes the flow last while it is verified the first time. */
 const engine = { ENGINE_SEED: '11', ENGINE_USERS: '30', ENGINE_ORDERS: '800', ENGINE_RATE: '60' }
@@ -44,13 +43,7 @@ beforeAll(async () => {
   cql = await openStore(stack, stream)
   const { mysqlHost, mysqlPort, user, password } = stack.starrocks
   sql = openMysql({ address: `${mysqlHost}:${mysqlPort}`, user, password, database: names.database })
-  kafka = openKafka({
-    brokers: stack.kafka.brokers,
-    clientId: 'corruption',
-    log: pino({ level: 'silent' }),
-    sessionTimeoutMs: 6000,
-    heartbeatIntervalMs: 500,
-  })
+  kafka = openBroker(stack, 'corruption')
 })
 
 afterAll(async () => {
@@ -98,6 +91,46 @@ test('a balance cell of the store', async () => {
       'm',
     ),
     /^verify: 1 difference$/m,
+  )
+})
+
+test('open orders, and how far a history is counted, of another record', async () => {
+  const [open = {}] = await cql.query('SELECT user_id, slot, orders FROM open_orders LIMIT 1')
+  const [orders, pos] = open['orders'] as unknown as [readonly CqlParam[] | null, bigint]
+  const [user, slot] = [open['user_id'] as bigint, open['slot'] as number]
+  const writeOpen = (list: readonly CqlParam[], at: bigint): Promise<void> =>
+    cql.write([
+      {
+        cql: 'INSERT INTO open_orders (user_id, slot, orders) VALUES (?, ?, ?) USING TIMESTAMP ?',
+        params: [user, slot, new CqlTuple(list, pos), at],
+      },
+    ])
+  const [index = {}] = await cql.query('SELECT user_id, bucket, counted FROM history_buckets LIMIT 1')
+  const [items, counted] = index['counted'] as unknown as [bigint, bigint]
+  const [whose, bucket] = [index['user_id'] as bigint, index['bucket'] as bigint]
+  const writeIndex = (value: bigint, at: bigint): Promise<void> =>
+    cql.write([
+      {
+        cql: 'INSERT INTO history_buckets (user_id, bucket, counted) VALUES (?, ?, ?) USING TIMESTAMP ?',
+        params: [whose, bucket, new CqlTuple(value, counted), at],
+      },
+    ])
+  const added: CqlParam = { order_id: 0n, pos, time: 0n, symbol: 1, side: 'Buy', state: 'New' }
+  await expectFound(
+    async () => {
+      await writeOpen([added, ...(orders ?? [])], pos + 1n)
+      await writeIndex(items + 1n, counted + 1n)
+    },
+    async () => {
+      await writeOpen(orders ?? [], pos + 2n)
+      await writeIndex(items, counted + 2n)
+    },
+    new RegExp(`^ScyllaDB open_orders: user_id=${user} slot=${slot}: orders should be `, 'm'),
+    new RegExp(
+      `^ScyllaDB history_buckets: user_id=${whose} bucket=${bucket}: items should be ${items}, found ${items + 1n}$`,
+      'm',
+    ),
+    /^verify: 2 differences$/m,
   )
 })
 

@@ -1,11 +1,11 @@
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, vi } from 'vitest'
-import { up } from '../../local/stack.ts'
 import { openKafka } from '../../runtime/kafka/kafka.ts'
 import type { KafkaLimits } from '../../runtime/kafka/limits.ts'
 import type { KafkaPort, OutgoingRecord } from '../../runtime/kafka/port.ts'
 import { KafkaFrames } from './kafka-frames.ts'
-import { TcpProxy } from './tcp-proxy.ts'
+import { openProxiedKafka, type ProxiedKafka } from './proxied-kafka.ts'
+import type { TcpProxy } from './tcp-proxy.ts'
 
 /** As far from each other as the usual ones, but short. */
 export const limits = {
@@ -27,7 +27,7 @@ export class KafkaBehindProxy {
   readonly frames = new KafkaFrames()
   readonly #opened: KafkaPort[] = []
   #brokers: readonly string[] = []
-  #proxy: TcpProxy | null = null
+  #proxied: ProxiedKafka | null = null
   #direct: KafkaPort | null = null
   #names = 0
 
@@ -48,13 +48,13 @@ export class KafkaBehindProxy {
     })
     afterAll(async () => {
       await Promise.all(this.#opened.map(port => port.close()))
-      await this.#proxy?.close()
+      await this.#proxied?.[Symbol.asyncDispose]()
     })
   }
 
   get proxy(): TcpProxy {
-    if (!this.#proxy) throw new Error('the proxy is not open yet')
-    return this.#proxy
+    if (!this.#proxied) throw new Error('the proxy is not open yet')
+    return this.#proxied.proxy
   }
 
   /** Goes to the broker itself: sees what is true. */
@@ -64,15 +64,9 @@ export class KafkaBehindProxy {
   }
 
   async #start(): Promise<void> {
-    const { kafka } = await up({ servers: ['kafka'] })
-    const [host = '', port] = kafka.proxied.listen.split(':')
-    this.#brokers = kafka.brokers
+    this.#proxied = await openProxiedKafka({ plan: this.frames.plan })
+    this.#brokers = this.#proxied.stack.kafka.brokers
     this.#direct = this.openDirect()
-    this.#proxy = await TcpProxy.open({
-      target: { host, port: Number(port) },
-      port: Number(kafka.proxied.advertised.split(':')[1]),
-      plan: this.frames.plan,
-    })
   }
 
   /** A client of its own behind the proxy. */

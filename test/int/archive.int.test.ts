@@ -20,6 +20,7 @@ import { windowOf } from '../../schemas/archive/archive-name.ts'
 import { decodeSidecar, type Sidecar } from '../../schemas/archive/sidecar.ts'
 import { outputsTable } from '../../schemas/archive/outputs-table.ts'
 import { readTable } from '../../schemas/archive/table.ts'
+import { inheritedEnvironment } from '../../sim/pipeline/inherited-environment.ts'
 import { logOf } from '../../sink-starrocks/archive/testing/archive-log.ts'
 
 const windowMs = 5000
@@ -78,7 +79,7 @@ beforeEach(async () => {
   const start = toCommitted({ offset: 0n, n: 0n, pos: pos(0n) })
   const { archive, archiveLog } = names.groups
   await vi.waitUntil(
-    async () => (await kafka.admin.memberCount(archive)) + (await kafka.admin.memberCount(archiveLog)) === 0,
+    async () => [...(await kafka.admin.members(archive)), ...(await kafka.admin.members(archiveLog))].length === 0,
     { timeout: 30_000, interval: 200 },
   )
   await kafka.admin.setOffsets({
@@ -101,7 +102,7 @@ type Life = { readonly child: ChildProcess; readonly output: () => string }
 const start = (dir: string, instance: string, env: Readonly<Record<string, string>> = {}): Life => {
   const child = spawn(process.execPath, ['sink-starrocks/archive/main.ts'], {
     env: {
-      PATH: process.env['PATH'],
+      ...inheritedEnvironment(),
       STREAM: stream,
       STOP_LINGER_MS: '0',
       KAFKA_BROKERS: brokers,

@@ -5,7 +5,15 @@ import { up } from '../../local/stack.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { openCql } from '../../runtime/cql/cql.ts'
 import { migrateStore } from '../../runtime/cql/migrate.ts'
-import { CqlFailure, type CqlPort, type CqlStatement, CqlTuple, CqlVarint } from '../../runtime/cql/port.ts'
+import {
+  CqlFailure,
+  type CqlParam,
+  type CqlPort,
+  type CqlStatement,
+  CqlTuple,
+  CqlVarint,
+} from '../../runtime/cql/port.ts'
+import { cqlMigrations } from '../../schemas/cql/migrations.ts'
 import { checkStore, readStreamMeta } from '../../runtime/cql/stream-meta.ts'
 
 const name = `cql_int_${process.pid}_${Date.now().toString(36)}`
@@ -57,7 +65,7 @@ describe('values', () => {
     await fc.assert(
       fc.asyncProperty(int64, fc.tuple(int64, int64, int64, int64), sum, async (user, values, total) => {
         const table = {
-          cql: 'INSERT INTO history (user_id, day, pos, time, postings) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?',
+          cql: 'INSERT INTO history (user_id, bucket, pos, time, postings) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?',
         }
         const [available, frozen, version, ref] = values
         const posting = {
@@ -73,7 +81,7 @@ describe('values', () => {
         }
         at++
         await cql.write([cell(user, at, values)])
-        await cql.write([{ ...table, params: [user, 1, frozen, version, [posting, posting], at] }])
+        await cql.write([{ ...table, params: [user, 1n, frozen, version, [posting, posting], at] }])
         expect(await balance(user)).toEqual({ bal: values, at })
         const sums = new Map([
           [7, new CqlVarint(total)],
@@ -86,9 +94,9 @@ describe('values', () => {
           },
         ])
         expect(
-          await cql.query('SELECT pos, time, postings FROM history WHERE user_id = ? AND day = ? AND pos = ?', [
+          await cql.query('SELECT pos, time, postings FROM history WHERE user_id = ? AND bucket = ? AND pos = ?', [
             user,
-            1,
+            1n,
             frozen,
           ]),
         ).toEqual([{ pos: frozen, time: version, postings: [posting, posting] }])
@@ -121,12 +129,11 @@ describe('values', () => {
   })
 
   test('null and empty lists are not written: they leave what is there, and no tombstone', async () => {
-    const insert = 'INSERT INTO history (user_id, day, pos, time, trades) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?'
-    await cql.write([{ cql: insert, params: [5n, 2, 1n, 9n, [], 1n] }])
-    await cql.write([{ cql: insert, params: [5n, 2, 1n, null, [], 2n] }])
-    expect(await cql.query('SELECT time, orders, trades FROM history WHERE user_id = ? AND day = ?', [5n, 2])).toEqual([
-      { time: 9n, orders: null, trades: null },
-    ])
+    const insert = 'INSERT INTO history (user_id, bucket, pos, time, trades) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?'
+    await cql.write([{ cql: insert, params: [5n, 2n, 1n, 9n, [], 1n] }])
+    await cql.write([{ cql: insert, params: [5n, 2n, 1n, null, [], 2n] }])
+    const select = 'SELECT time, orders, trades FROM history WHERE user_id = ? AND bucket = ?'
+    expect(await cql.query(select, [5n, 2n])).toEqual([{ time: 9n, orders: null, trades: null }])
   })
 })
 
@@ -141,35 +148,35 @@ describe('writes', () => {
     expect(await balance(100n)).toEqual({ bal: [3n, 0n, 3n, 30n], at: 30n })
   })
 
-  test('a delete at its pos beats what is older, and loses against what is newer', async () => {
-    const openRow = (at: bigint): CqlStatement => ({
-      cql: 'INSERT INTO open_orders (user_id, order_id, pos) VALUES (?, ?, ?) USING TIMESTAMP ?',
-      params: [200n, 1n, at, at],
+  test('an empty list within a tuple is null there, and the cell no tombstone', async () => {
+    const cellAt = (list: readonly CqlParam[], at: bigint): CqlStatement => ({
+      cql: 'INSERT INTO open_orders (user_id, slot, orders) VALUES (?, ?, ?) USING TIMESTAMP ?',
+      params: [200n, 1, new CqlTuple(list, at), at],
     })
-    const closeRow = {
-      cql: 'DELETE FROM open_orders USING TIMESTAMP ? WHERE user_id = ? AND order_id = ?',
-      params: [20n, 200n, 1n],
-    }
-    const rows = (): Promise<readonly unknown[]> => cql.query('SELECT pos FROM open_orders WHERE user_id = ?', [200n])
-    await cql.write([closeRow, openRow(10n)])
-    expect(await rows()).toEqual([])
-    await cql.write([openRow(30n), closeRow])
-    expect(await rows()).toEqual([{ pos: 30n }])
+    const rows = (): Promise<readonly unknown[]> =>
+      cql.query('SELECT orders, writetime(orders) AS at FROM open_orders WHERE user_id = ?', [200n])
+    const order = { order_id: 7n, price: 2n ** 63n - 1n, side: 'Buy' }
+    await cql.write([cellAt([order], 10n)])
+    expect(await rows()).toEqual([{ orders: [[expect.objectContaining(order)], 10n], at: 10n }])
+    await cql.write([cellAt([], 20n)])
+    expect(await rows()).toEqual([{ orders: [null, 20n], at: 20n }])
+    await cql.write([cellAt([order], 15n)])
+    expect(await rows()).toEqual([{ orders: [null, 20n], at: 20n }])
   })
 
   test('more statements than one batch takes arrive, of several tables that share the key', async () => {
     const many = Array.from({ length: 450 }, (_, at) => ({
-      cql: 'INSERT INTO history_days (user_id, day) VALUES (?, ?) USING TIMESTAMP ?',
-      params: [300n, at, 1n],
+      cql: 'INSERT INTO history_buckets (user_id, bucket) VALUES (?, ?) USING TIMESTAMP ?',
+      params: [300n, BigInt(at), 1n],
     }))
     await cql.write([...many, cell(300n, 1n, [1n, 1n, 1n, 1n])])
-    expect((await cql.query('SELECT day FROM history_days WHERE user_id = ?', [300n])).length).toBe(450)
+    expect((await cql.query('SELECT bucket FROM history_buckets WHERE user_id = ?', [300n])).length).toBe(450)
     expect(await balance(300n)).toBeDefined()
     // In pages, the newest first.
-    const days: unknown[] = []
-    for await (const row of cql.scan('SELECT day FROM history_days WHERE user_id = ?', [300n], { pageRows: 7 }))
-      days.push(row['day'])
-    expect(days).toEqual(Array.from({ length: 450 }, (_, at) => 449 - at))
+    const buckets: unknown[] = []
+    for await (const row of cql.scan('SELECT bucket FROM history_buckets WHERE user_id = ?', [300n], { pageRows: 7 }))
+      buckets.push(row['bucket'])
+    expect(buckets).toEqual(Array.from({ length: 450 }, (_, at) => 449n - BigInt(at)))
   })
 
   test('thousands at once wait for their turn', async () => {
@@ -239,6 +246,34 @@ describe('the keyspace', () => {
     expect(await migrate()).toEqual({ applied: [] })
     expect(await readStreamMeta(cql)).toEqual({ stream: name, partitions, schemaVersion: 1 })
     await checkStore(cql, whose)
+  })
+
+  test('is brought forward by a later migration, also one that was cut off; an older program then refuses it', async () => {
+    const keyspace = `${name}_forward`
+    const next = {
+      version: 2,
+      file: '002-next.cql',
+      statements: [
+        'ALTER TABLE trades ADD venue int',
+        'CREATE TABLE IF NOT EXISTS venues (venue int, name text, PRIMARY KEY (venue))',
+      ],
+    }
+    const migrations = [...cqlMigrations, next]
+    await migrate({ keyspace })
+    const store = await open({ keyspace })
+    const write = 'INSERT INTO trades (trade_id, pos) VALUES (?, ?) USING TIMESTAMP ?'
+    await store.write([{ cql: write, params: [1n, 7n, 7n] }])
+    // The first statement of an init that was cut off.
+    await store.define(next.statements[0] as string)
+    expect(await migrate({ keyspace, migrations })).toEqual({ applied: ['002-next.cql'] })
+    expect(await migrate({ keyspace, migrations })).toEqual({ applied: [] })
+    expect(await store.query('SELECT pos, venue FROM trades WHERE trade_id = ?', [1n])).toEqual([
+      { pos: 7n, venue: null },
+    ])
+    await expect(checkStore(store, { ...whose, keyspace })).rejects.toMatchObject({ code: 'schema-version' })
+    await expect(migrate({ keyspace })).rejects.toThrow(/has schema version 2, this program knows 1/)
+    await store.define(`DROP KEYSPACE ${keyspace}`)
+    await store.close()
   })
 
   test('of another stream or P is refused by init and by start', async () => {

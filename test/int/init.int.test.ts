@@ -1,20 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { serviceEnvironment, type Stack, up } from '../../local/stack.ts'
-import { runCommandLine } from '../../ops/command-line.ts'
-import { systemClock } from '../../runtime/clock.ts'
-import { openCql } from '../../runtime/cql/cql.ts'
+import { type Stack, up } from '../../local/stack.ts'
 import type { CqlPort } from '../../runtime/cql/port.ts'
-import { openKafka } from '../../runtime/kafka/kafka.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import { namesOf, type StreamNames } from '../../runtime/names.ts'
 import { openMysql } from '../../runtime/starrocks/mysql.ts'
 import type { SqlPort } from '../../runtime/starrocks/sql-port.ts'
+import { type Ran, runSettle } from '../pipeline/run-settle.ts'
+import { openBroker, openStore } from '../pipeline/stack-clients.ts'
 
-const log = pino({ level: 'silent' })
 const partitions = 3
 let stack: Stack
 let kafka: KafkaPort
@@ -26,24 +22,9 @@ let streams = 0
 beforeAll(async () => {
   stack = await up()
   archiveDir = mkdtempSync(join(tmpdir(), 'settle-init-'))
-  const { cassandra, starrocks } = stack
-  kafka = openKafka({
-    brokers: stack.kafka.brokers,
-    clientId: 'init-test',
-    log,
-    sessionTimeoutMs: 6000,
-    heartbeatIntervalMs: 500,
-  })
-  cql = await openCql({
-    contactPoints: cassandra.contactPoints.map(host => `${host}:${cassandra.port}`),
-    datacenter: cassandra.localDataCenter,
-    username: '',
-    password: '',
-    inFlight: 4,
-    log,
-    clock: systemClock,
-  })
-  const { mysqlHost, mysqlPort, user, password } = starrocks
+  kafka = openBroker(stack, 'init-test')
+  cql = await openStore(stack)
+  const { mysqlHost, mysqlPort, user, password } = stack.starrocks
   sql = openMysql({ address: `${mysqlHost}:${mysqlPort}`, user, password })
 })
 
@@ -58,31 +39,14 @@ afterAll(async () => {
 const names = namesOf(`init_${process.pid}`)
 const newStream = (): StreamNames => namesOf(`init_${process.pid}_${++streams}`)
 
-type Ran = { readonly exitCode: number; readonly out: string; readonly err: string }
 type Told = { readonly rows: readonly { readonly thing: string; readonly done: string }[] }
 
-const settle = async (
+const settle = (
   { stream }: StreamNames,
   args: readonly string[],
   over: Readonly<Record<string, string>> = {},
-): Promise<Ran> => {
-  const [out, err]: [string[], string[]] = [[], []]
-  const env = {
-    ...serviceEnvironment(stack),
-    STREAM: stream,
-    PARTITIONS: `${partitions}`,
-    ARCHIVE_DIR: archiveDir,
-    ...over,
-  }
-  const exitCode = await runCommandLine({
-    args,
-    env,
-    clock: systemClock,
-    out: text => out.push(text),
-    err: text => err.push(text),
-  })
-  return { exitCode, out: out.join('\n'), err: err.join('\n') }
-}
+): Promise<Ran> =>
+  runSettle(stack, { args, env: { STREAM: stream, PARTITIONS: `${partitions}`, ARCHIVE_DIR: archiveDir, ...over } })
 
 const done = ({ out }: Ran): readonly string[] => (JSON.parse(out) as Told).rows.map(row => row.done)
 
@@ -147,15 +111,15 @@ describe('settle init', () => {
   test('refuses a keyspace and a database of another stream, and a keyspace that is nobody’s', async () => {
     const [names, strange] = [newStream(), newStream()]
     await settle(names, ['init'])
-    const update = `UPDATE ${names.keyspace}.stream_meta USING TIMESTAMP 2 SET value = 'other' WHERE name = 'stream'`
-    await cql.define(update)
+    const update = `UPDATE ${names.keyspace}.stream_meta USING TIMESTAMP ? SET value = ? WHERE name = ?`
+    await cql.write([{ cql: update, params: [2n, 'other', 'stream'] }])
     await sql.query(`UPDATE ${names.database}.stream_meta SET \`value\` = 'other' WHERE \`name\` = 'stream'`)
     await expectRefused(names, `keyspace ${names.keyspace} belongs to stream other`)
     await expectRefused(names, `StarRocks database ${names.database} was made for stream other`)
     await cql.define(
       `CREATE KEYSPACE ${strange.keyspace} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`,
     )
-    await cql.define(`CREATE TABLE ${strange.keyspace}.wallets (id int PRIMARY KEY)`)
+    await cql.define(`CREATE TABLE ${strange.keyspace}.wallets (id int, PRIMARY KEY (id))`)
     await expectRefused(strange, `keyspace ${strange.keyspace} has tables (wallets) and no stream_meta`)
     expect((await kafka.admin.partitionCounts([strange.topics.log])).size).toBe(0)
   })

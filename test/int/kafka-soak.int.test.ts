@@ -2,31 +2,25 @@ import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { up } from '../../local/stack.ts'
 import { Random } from '../../sim/engine/flow/random.ts'
 import { openKafka } from '../../runtime/kafka/kafka.ts'
 import type { KafkaLimits } from '../../runtime/kafka/limits.ts'
 import { KafkaFailure, type KafkaPort, type OutgoingRecord } from '../../runtime/kafka/port.ts'
+import { openProxiedKafka, type ProxiedKafka } from '../faults/proxied-kafka.ts'
 import { seededFaults } from '../faults/seeded-faults.ts'
-import { TcpProxy } from '../faults/tcp-proxy.ts'
 
 const soakMs = 20_000
 const stem = `kafka_soak_${process.pid}_${Date.now().toString(36)}`
 const limits = { connectMs: 500, requestMs: 700, commitMs: 2000, openWriterMs: 4000, askMs: 2500, closeMs: 500 }
 const seed = fc.readConfigureGlobal().seed ?? Math.floor(Math.random() * 2 ** 31)
 
-let proxy: TcpProxy
+let proxied: ProxiedKafka
 let direct: KafkaPort
 let faulty: KafkaPort
 let active = false
 
 beforeAll(async () => {
-  const stack = await up({ servers: ['kafka'] })
-  const { listen, advertised } = stack.kafka.proxied
-  const [host = '', port] = listen.split(':')
-  proxy = await TcpProxy.open({
-    target: { host, port: Number(port) },
-    port: Number(advertised.split(':')[1]),
+  proxied = await openProxiedKafka({
     plan: seededFaults({
       seed,
       drop: 0.001,
@@ -46,12 +40,12 @@ beforeAll(async () => {
       heartbeatIntervalMs: 500,
       limits: own,
     })
-  direct = client(stack.kafka.brokers, `${stem}_direct`)
-  faulty = client([proxy.address], `${stem}_faulty`, limits)
+  direct = client(proxied.stack.kafka.brokers, `${stem}_direct`)
+  faulty = client([proxied.proxy.address], `${stem}_faulty`, limits)
 })
 afterAll(async () => {
   await Promise.all([direct, faulty].map(port => port.close()))
-  await proxy.close()
+  await proxied[Symbol.asyncDispose]()
 })
 
 type Batch = { readonly id: number; readonly size: number; outcome: 'committed' | 'unknown' }
@@ -129,8 +123,9 @@ it(`whatever happens to its connections, what was committed is there once, in or
       .map(({ value }) => value.toString())
     expect(log).toEqual(expected)
   }
-  console.info(`seed ${seed}: ${JSON.stringify(proxy.faults)}, ${JSON.stringify([...kinds])}`)
+  const { faults } = proxied.proxy
+  console.info(`seed ${seed}: ${JSON.stringify(faults)}, ${JSON.stringify([...kinds])}`)
   // A slow machine does little in the time; none at all would have shown nothing.
   expect(kinds.get('committed')).toBeGreaterThan(3)
-  expect(proxy.faults.reset + proxy.faults.halve + proxy.faults.drop).toBeGreaterThan(0)
+  expect(faults.reset + faults.halve + faults.drop).toBeGreaterThan(0)
 })

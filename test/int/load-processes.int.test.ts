@@ -19,6 +19,7 @@ import { openMysql } from '../../runtime/starrocks/mysql.ts'
 import type { SqlPort } from '../../runtime/starrocks/sql-port.ts'
 import { openStreamLoad } from '../../runtime/starrocks/stream-load.ts'
 import { encodeUserRecord } from '../../schemas/codec.ts'
+import { inheritedEnvironment } from '../../sim/pipeline/inherited-environment.ts'
 import { LoadService } from '../../sink-starrocks/load/load.ts'
 import { readReference } from '../../sink-starrocks/load/read-reference.ts'
 import { FakeKafka } from '../../sink-starrocks/load/testing/fake-kafka.ts'
@@ -62,7 +63,7 @@ type Life = { readonly child: ChildProcess; readonly output: () => string }
 const lives = new Set<Life>()
 
 const start = (file: string, env: Readonly<Record<string, string>>): Life => {
-  const child = spawn(process.execPath, [file], { env: { PATH: process.env['PATH'], STOP_LINGER_MS: '0', ...env } })
+  const child = spawn(process.execPath, [file], { env: { ...inheritedEnvironment(), STOP_LINGER_MS: '0', ...env } })
   let text = ''
   for (const stdio of [child.stdout, child.stderr]) stdio?.on('data', (data: Buffer) => (text += data.toString()))
   const life = { child, output: () => text }

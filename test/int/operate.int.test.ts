@@ -1,16 +1,14 @@
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BalanceChange, CommandRecord, EngineOutput, EnginePosition, LogRecord } from '../../core/events.ts'
 import { amount, assetId, pos, userId, version } from '../../core/ids.ts'
-import { serviceEnvironment, type Stack, up } from '../../local/stack.ts'
-import { runCommandLine } from '../../ops/command-line.ts'
-import { systemClock } from '../../runtime/clock.ts'
+import { type Stack, up } from '../../local/stack.ts'
 import { CqlTuple } from '../../runtime/cql/port.ts'
-import { openKafka } from '../../runtime/kafka/kafka.ts'
 import type { KafkaPort, TxWriter } from '../../runtime/kafka/port.ts'
 import { namesOf } from '../../runtime/names.ts'
 import { decodeCommandRecord, encodeLogRecord } from '../../schemas/codec.ts'
-import { newStream, openStore } from '../pipeline/run-to-the-end.ts'
+import { type Ran, runSettle } from '../pipeline/run-settle.ts'
+import { newStream } from '../pipeline/run-to-the-end.ts'
+import { openBroker, openStore } from '../pipeline/stack-clients.ts'
 
 const partitions = 2
 const names = namesOf(newStream('operate'))
@@ -24,13 +22,7 @@ let written = 0
 
 beforeAll(async () => {
   stack = await up()
-  kafka = openKafka({
-    brokers: stack.kafka.brokers,
-    clientId: 'operate-test',
-    log: pino({ level: 'silent' }),
-    sessionTimeoutMs: 6000,
-    heartbeatIntervalMs: 500,
-  })
+  kafka = openBroker(stack, 'operate-test')
   const made = await settle(['init'])
   if (made.exitCode !== 0) throw new Error(made.err)
   bridge = await kafka.openTxWriter({ transactionalId: names.transactionalIds.bridge })
@@ -100,19 +92,8 @@ const write = async (body: Body<LogRecord>, commandOffset?: bigint): Promise<voi
   })
 }
 
-type Ran = { readonly exitCode: number; readonly out: string; readonly err: string }
-const settle = async (args: readonly string[]): Promise<Ran> => {
-  const [out, err]: [string[], string[]] = [[], []]
-  const env = { ...serviceEnvironment(stack), STREAM: names.stream, PARTITIONS: `${partitions}` }
-  const exitCode = await runCommandLine({
-    args,
-    env,
-    clock: systemClock,
-    out: text => out.push(text),
-    err: text => err.push(text),
-  })
-  return { exitCode, out: out.join('\n'), err: err.join('\n') }
-}
+const settle = (args: readonly string[]): Promise<Ran> =>
+  runSettle(stack, { args, env: { STREAM: names.stream, PARTITIONS: `${partitions}` } })
 const said = ['--who', 'ann', '--why', 'INC-31: journal disk lost']
 
 const commands = async (): Promise<readonly { readonly offset: bigint; readonly record: CommandRecord }[]> => {

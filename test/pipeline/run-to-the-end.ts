@@ -1,15 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { serviceEnvironment, type Stack } from '../../local/stack.ts'
-import { systemClock } from '../../runtime/clock.ts'
-import { openCql } from '../../runtime/cql/cql.ts'
-import type { CqlPort } from '../../runtime/cql/port.ts'
-import { namesOf } from '../../runtime/names.ts'
 import { compareWithEngine } from '../../sim/demo/compare-with-engine.ts'
 import { type EngineDump, readEngineDump } from '../../sim/demo/engine-dump.ts'
 import { demoIntervals } from '../../sim/demo/intervals.ts'
 import { Pipeline } from '../../sim/pipeline/pipeline.ts'
+import { openStore } from './stack-clients.ts'
 
 const partitions = 12
 const flowMs = 300_000
@@ -39,18 +35,6 @@ export const newPipeline = async (
   await pipeline.prepare()
   return pipeline
 }
-
-export const openStore = ({ cassandra }: Stack, stream: string): Promise<CqlPort> =>
-  openCql({
-    contactPoints: cassandra.contactPoints.map(host => `${host}:${cassandra.port}`),
-    datacenter: cassandra.localDataCenter,
-    keyspace: namesOf(stream).keyspace,
-    username: '',
-    password: '',
-    inFlight: 8,
-    log: pino({ level: 'silent' }),
-    clock: systemClock,
-  })
 
 export type Outcome = {
   readonly dump: EngineDump

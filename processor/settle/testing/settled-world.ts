@@ -6,10 +6,14 @@ import { NaiveLedger } from '../../../core/oracle/naive-ledger.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { MemoryStore } from '../../../runtime/cql/testing/memory-store.ts'
 import { type Progress, toCommitted } from '../../../runtime/reader/progress.ts'
+import { type BucketRules, countedItems } from '../../../schemas/cql/placement.ts'
 import { Settle, type SettleOptions } from '../settle.ts'
 import { settleMetrics } from '../settle-metrics.ts'
 import { UserBroker } from './user-broker.ts'
 import type { UserTopic } from './user-topic.ts'
+
+/** Small enough that histories roll, also within one batch. */
+const buckets: BucketRules = { items: 12, oneIn: 2, heavyItems: 6 }
 
 /** settle on a topic and a store in memory. */
 export class SettledWorld {
@@ -42,6 +46,7 @@ export class SettledWorld {
       commitIntervalMs: 1,
       cacheCells: 1000,
       batchRecords: 7,
+      buckets,
       ...options,
     })
     const stopping = new AbortController()
@@ -111,26 +116,22 @@ const sorted = (facts: Readonly<Record<string, Iterable<string>>>): Facts =>
 
 /** What the store must hold, from the log alone and the naive ledger. */
 export const expectedFacts = (topic: UserTopic): Facts => {
-  const [history, days, orders, trades] = [new Set<string>(), new Set<string>(), new Set<string>(), new Set<string>()]
-  const day = (user: bigint, pos: bigint): unknown => days.add(`${user} ${pos / 86_400_000_000n}`)
+  const [history, orders, trades] = [new Set<string>(), new Set<string>(), new Set<string>()]
   const ledger = new NaiveLedger({
     onPosting: (each, { pos, time, index }) => {
       history.add(
         `${each.user} ${pos} ${time} posting ${index} ${each.asset} ${each.deltaAvailable} ${each.deltaFrozen} ${each.available} ${each.frozen} ${each.version} ${each.reason} ${each.ref}`,
       )
-      day(each.user, pos)
     },
     onTrade: (each, { pos, time, index }) => {
       const text = `${pos} ${time} trade ${index} ${each.trade} ${each.price} ${each.quantity} ${each.quote} ${each.buyFee} ${each.sellFee}`
       trades.add(`${each.buyer} ${each.seller} ${text}`)
       for (const user of [each.buyer, each.seller]) history.add(`${user} ${text}`)
-      for (const user of [each.buyer, each.seller]) day(user, pos)
     },
     onOrderUpdate: (each, { pos, time, index }) => {
       const text = `${each.user} ${pos} ${time} order ${index} ${each.order} ${each.price} ${each.filled} ${each.remaining} ${each.state}`
       orders.add(text)
       history.add(text)
-      day(each.user, pos)
     },
   })
   for (const record of topic.log) ledger.take(record)
@@ -141,10 +142,37 @@ export const expectedFacts = (topic: UserTopic): Facts => {
     ),
     open: open.map(each => `${each.user} ${each.order} ${each.filled} ${each.remaining} ${each.state}`),
     history,
-    days,
+    buckets: bucketFacts(topic),
     orders,
     trades,
   })
+}
+
+/** Which rows stand in which bucket, and how far each is counted: from the records alone, user by user. */
+const bucketFacts = ({ records }: UserTopic): Iterable<string> => {
+  const facts: string[] = []
+  const told = records
+    .flat()
+    .filter(each => each.kind === 'UserOutput' || each.kind === 'UserCorrection')
+    .map(each =>
+      each.kind === 'UserCorrection'
+        ? { user: each.correction.user, pos: each.pos, items: 1 }
+        : { user: each.user, pos: each.pos, items: each.orders.length + each.trades.length + each.changes.length },
+    )
+  for (const [user, mine] of Map.groupBy(told, each => each.user)) {
+    let [bucket, sum, counted] = [0n, 0, 0n]
+    const close = (): unknown => bucket > 0n && facts.push(`${user} ${bucket} index ${sum} ${counted}`)
+    for (const { pos, items } of mine) {
+      const weight = countedItems(pos, items, buckets)
+      if (bucket === 0n || (weight > 0 && sum >= buckets.items)) {
+        close()
+        ;[bucket, sum, counted] = [pos, weight, pos]
+      } else if (weight > 0) [sum, counted] = [sum + weight, pos]
+      facts.push(`${user} ${bucket} row ${pos}`)
+    }
+    close()
+  }
+  return facts
 }
 
 type Fields = Record<string, unknown>
@@ -188,14 +216,23 @@ export const storedFacts = (store: MemoryStore): Facts => {
       .map(row => words(row['user_id'], row['asset'], ...(row['bal'] as bigint[]).slice(0, 3))),
     open: store
       .rows('open_orders')
-      .map(row => words(...pick(row, ['user_id', 'order_id', 'filled', 'remaining', 'state']))),
+      .flatMap(row =>
+        list((row['orders'] as unknown[])[0]).map(each =>
+          words(row['user_id'], ...pick(each, ['order_id', 'filled', 'remaining', 'state'])),
+        ),
+      ),
     history: history.flatMap(row => [
       ...list(row['orders']).map(each => orderText(row, each)),
       ...list(row['trades']).map(each => words(row['user_id'], tradeText(row, each))),
       ...list(row['postings']).map(each => postingText(row, each)),
     ]),
-    days: store.rows('history_days').map(row => words(row['user_id'], row['day'])),
-    orders: store.rows('orders').map(row => orderText(row as Fields, row as Fields)),
+    buckets: [
+      ...history.map(row => words(row['user_id'], row['bucket'], 'row', row['pos'])),
+      ...store
+        .rows('history_buckets')
+        .map(row => words(row['user_id'], row['bucket'], 'index', ...(row['counted'] as bigint[]))),
+    ],
+    orders: store.rows('orders').flatMap(row => list(row['updates']).map(each => orderText(row as Fields, each))),
     trades: trades.map(row => words(row['buyer'], row['seller'], tradeText(row, row))),
   })
 }

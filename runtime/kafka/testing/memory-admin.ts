@@ -1,4 +1,4 @@
-import { type CommittedOffset, KafkaFailure, type KafkaAdmin, type TopicSpec } from '../port.ts'
+import { type CommittedOffset, type GroupMember, KafkaFailure, type KafkaAdmin, type TopicSpec } from '../port.ts'
 import type { MemoryKafka } from './memory-kafka.ts'
 
 /** Administration of a broker in memory. */
@@ -40,8 +40,10 @@ export class MemoryAdmin implements KafkaAdmin {
     })
   }
 
-  memberCount(group: string): Promise<number> {
-    return this.#kafka.ask({ kind: 'describe-group', target: group }, () => this.#kafka.broker.group(group).memberCount)
+  members(group: string): Promise<readonly GroupMember[]> {
+    return this.#kafka.ask({ kind: 'describe-group', target: group }, () =>
+      this.#kafka.broker.group(group).clients.map(clientId => ({ clientId, host: 'memory' })),
+    )
   }
 
   setOffsets({

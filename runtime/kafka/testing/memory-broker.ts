@@ -33,8 +33,11 @@ export type BrokerRequest = {
   readonly partition?: number
 }
 
-/** Lost before it did anything, lost after, or refused with an error of its own. */
-type Delivery = 'delivered' | 'request-lost' | 'answer-lost' | KafkaFailure
+/**
+ * Lost before it did anything, lost after, held up on its way until nobody waits for it any more, or refused with an
+ * error of its own.
+ */
+export type Delivery = 'delivered' | 'request-lost' | 'answer-lost' | { readonly lateMs: number } | KafkaFailure
 
 type MemberCommit = {
   readonly group: string
@@ -176,11 +179,24 @@ export class MemoryBroker {
     const delivery = this.options.network(request)
     if (delivery instanceof KafkaFailure) throw delivery
     if (delivery === 'request-lost') throw lost(request)
+    if (typeof delivery === 'object') {
+      void this.#late(delivery.lateMs, effect)
+      throw lost(request)
+    }
     for (const producer of this.#producers.values()) producer.expire()
     const answer = await effect()
     await this.#travel(request)
     if (delivery === 'answer-lost') throw lost(request)
     return answer
+  }
+
+  async #late(ms: number, effect: () => unknown): Promise<void> {
+    await this.options.clock.sleep(ms)
+    try {
+      await effect()
+    } catch {
+      // Fenced, or over, meanwhile: whoever is told of it is gone.
+    }
   }
 
   async #travel(request: BrokerRequest): Promise<void> {

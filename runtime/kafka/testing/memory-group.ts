@@ -3,6 +3,7 @@ import { type Assignment, type CommittedOffset, KafkaFailure } from '../port.ts'
 
 /** A member as its group knows it. */
 export type GroupMember = {
+  readonly client: string
   readonly topic: string
   /** Told of each new assignment, in its own time. */
   readonly assign: (assignment: Assignment) => void
@@ -32,6 +33,11 @@ export class MemoryGroup {
 
   get memberCount(): number {
     return this.#members.size
+  }
+
+  /** Whose members are in it. */
+  get clients(): readonly string[] {
+    return [...this.#members.keys()].map(({ client }) => client)
   }
 
   /** Committed offsets of a topic: the map itself. */

@@ -48,6 +48,14 @@ export class MemoryKafka implements KafkaPort {
     for (const membership of this.#memberships) membership.rejoin()
   }
 
+  /** Its groups throw it out though it goes on, and only then hears of it and joins again. */
+  expel(ms: number): void {
+    for (const membership of this.#memberships) membership.expire()
+    void this.broker.options.clock.sleep(ms).then(() => {
+      if (!this.#gate) for (const membership of this.#memberships) membership.rejoin()
+    })
+  }
+
   /** Resolves at once unless frozen. */
   get awake(): Promise<void> {
     return this.#gate?.promise ?? Promise.resolve()

@@ -34,6 +34,7 @@ export class MemoryMembership implements Membership {
     this.#group = group
     this.#name = join.group
     this.#member = {
+      client: kafka.name,
       topic: join.topic,
       assign: assignment => void this.#hear(assignment, join.onAssignment),
       fail: error => {

@@ -39,6 +39,11 @@ export class MemoryProducer {
     return epoch
   }
 
+  /** Whether a transaction has begun that nobody has ended. */
+  get isOpen(): boolean {
+    return this.#transaction !== null
+  }
+
   async begin(epoch: number): Promise<void> {
     this.#check(epoch)
     await this.#completing

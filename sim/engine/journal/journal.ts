@@ -143,7 +143,8 @@ export class Journal {
     while (next <= to) {
       const segment = this.#segments.findLast(known => known.first <= next)
       if (!segment) return
-      const scan = scanSegment(segment, next)
+      // Also a reader that goes away in the middle leaves no file open.
+      await using scan = scanSegment(segment, next)
       for (;;) {
         const step = await scan.next()
         if (step.done) {
@@ -154,10 +155,7 @@ export class Journal {
         const group = step.value.filter(record => record.index <= to)
         if (group.length > 0) yield group
         next += BigInt(group.length)
-        if (next > to) {
-          await scan.return({ kind: 'clean', offset: 0 })
-          break
-        }
+        if (next > to) break
       }
     }
   }
@@ -234,7 +232,7 @@ const readSegments = async (folder: string): Promise<Segment[]> => {
 }
 
 const forEachRecord = async (segment: Segment, take: (record: JournalRecord) => void): Promise<ScanEnd> => {
-  const scan = scanSegment(segment, segment.first)
+  await using scan = scanSegment(segment, segment.first)
   for (;;) {
     const step = await scan.next()
     if (step.done) return step.value

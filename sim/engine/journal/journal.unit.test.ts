@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -58,6 +58,18 @@ const files = (folder: string, ending: string): string[] =>
     .sort()
     .map(file => join(folder, file))
 
+/** Of this process. */
+const openFiles = (folder: string): string[] =>
+  readdirSync('/proc/self/fd').flatMap(fd => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`)
+      return path.startsWith(folder) ? [path] : []
+    } catch {
+      // The one that read this list.
+      return []
+    }
+  })
+
 describe('a journal', () => {
   it('begins empty and keeps what is appended', async () => {
     const { journal, recovered } = await openJournal(settingsOf(tempFolder()))
@@ -79,6 +91,19 @@ describe('a journal', () => {
       }),
       { numRuns: 50 },
     )
+  })
+
+  it('leaves no file open when a reader goes away in the middle', async () => {
+    const { folder, ...settings } = settingsOf(tempFolder())
+    const { journal } = await openJournal({ folder, ...settings })
+    for (let i = 0; i < 4; i++) await write(journal, 7)
+    const before = openFiles(folder)
+    for await (const group of journal.read(journal.first, journal.last)) {
+      expect(group.length).toBeGreaterThan(0)
+      expect(openFiles(folder).length).toBe(before.length + 1)
+      break
+    }
+    expect(openFiles(folder)).toEqual(before)
   })
 
   it('finds its place by marks in a large segment', async () => {

@@ -22,7 +22,8 @@ const fileName = 'sessions.json'
 export class Sessions {
   readonly #rows: readonly SessionRow[]
 
-  private constructor(rows: readonly SessionRow[]) {
+  /** At least one; `begin` reads them from a journal's folder. */
+  constructor(rows: readonly SessionRow[]) {
     this.#rows = rows
   }
 

@@ -129,13 +129,18 @@ export class ReplayServer {
   }
 
   async #send(): Promise<void> {
-    while (!this.#isClosed) {
-      if (this.#peers.size === 0) await new Promise<void>(resolve => (this.#wake = resolve))
-      let sent = 0
-      for (const [key, peer] of this.#peers) sent += await this.#turn(key, peer)
-      if (this.#isClosed) return
-      if (sent === 0 && this.#peers.size > 0) await pause(replayLimits.idleMs)
-      else await nextTurn()
+    try {
+      while (!this.#isClosed) {
+        if (this.#peers.size === 0) await new Promise<void>(resolve => (this.#wake = resolve))
+        let sent = 0
+        for (const [key, peer] of this.#peers) sent += await this.#turn(key, peer)
+        if (this.#isClosed) return
+        if (sent === 0 && this.#peers.size > 0) await pause(replayLimits.idleMs)
+        else await nextTurn()
+      }
+    } finally {
+      // An answer in the middle holds a file of the journal open.
+      for (const { answer } of this.#peers.values()) await answer?.return()
     }
   }
 

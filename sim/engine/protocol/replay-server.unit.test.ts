@@ -13,7 +13,15 @@ import { ReplayServer, type ReplaySource } from './replay-server.ts'
 const recordBytes = 10_000
 const groupSize = 25
 
-type World = { readonly server: ReplayServer; read: number; readonly client: () => ReplayClient }
+type World = {
+  readonly server: ReplayServer
+  /** Records read so far, and readings of the journal that go on. */
+  read: number
+  reading: number
+  readonly client: () => ReplayClient
+  /** Closes the server and waits until it serves no more. */
+  readonly stop: () => Promise<void>
+}
 
 /** A server over a journal that is invented as it is read. */
 const serveInvented = async (outputs: bigint, { keptFrom = (): bigint => 1n } = {}): Promise<World> => {
@@ -24,12 +32,17 @@ const serveInvented = async (outputs: bigint, { keptFrom = (): bigint => 1n } = 
       ...{ sessions, first: keptFrom(), chainBeforeFirst: zeroChain, sent: outputs, sentChain: zeroChain },
     }),
     async *read(from, to) {
-      for (let index = from; index <= to && index >= keptFrom(); ) {
-        const group: JournalRecord[] = []
-        while (group.length < groupSize && index <= to)
-          group.push({ index: index++, chain: zeroChain, payload, step: '' })
-        world.read += group.length
-        yield group
+      world.reading++
+      try {
+        for (let index = from; index <= to && index >= keptFrom(); ) {
+          const group: JournalRecord[] = []
+          while (group.length < groupSize && index <= to)
+            group.push({ index: index++, chain: zeroChain, payload, step: '' })
+          world.read += group.length
+          yield group
+        }
+      } finally {
+        world.reading--
       }
     },
     onAck: () => {},
@@ -42,12 +55,15 @@ const serveInvented = async (outputs: bigint, { keptFrom = (): bigint => 1n } = 
     clients.push(made)
     return made
   }
-  const world: World = { server, read: 0, client }
   const serving = server.serve(pino({ level: 'silent' }))
-  onTestFinished(async () => {
-    for (const made of clients) made.close()
+  const stop = async (): Promise<void> => {
     server.close()
     await serving
+  }
+  const world: World = { server, read: 0, reading: 0, client, stop }
+  onTestFinished(async () => {
+    for (const made of clients) made.close()
+    await stop()
   })
   return world
 }
@@ -79,6 +95,16 @@ describe('a replay', () => {
     gone.close()
     await until(() => world.server.counts.abandoned === 1)
     expect(world.read).toBeLessThan(50_000)
+    await until(() => world.reading === 0)
+  })
+
+  it('that is cut off by the end of the server gives up its reading of the journal', async () => {
+    const world = await serveInvented(50_000n)
+    await world.client().send({ kind: 'REPLAY', session: null, from: 1n, to: 0n })
+    await until(() => world.read > 0)
+    expect(world.reading).toBe(1)
+    await world.stop()
+    expect(world.reading).toBe(0)
   })
 
   it('ends with TRIMMED when what was still to come is dropped under it', async () => {

@@ -1,7 +1,7 @@
 import type { EngineOutput, ReferenceData } from '../../../core/events.ts'
 import { amount, assetId, symbolId, userId } from '../../../core/ids.ts'
 import type { EngineCommand, PlaceOrder } from '../command.ts'
-import { MatchingEngine } from '../matching-engine.ts'
+import { type ChangeName, MatchingEngine } from '../matching-engine.ts'
 
 export const cash = 1
 export const coin = 2
@@ -31,11 +31,12 @@ type Untimed = EngineCommand extends infer Each ? (Each extends EngineCommand ? 
 
 /** An engine with one symbol (lot 10), makers 100 bp, takers 200 bp, and short words for what a test does to it. */
 export class TestExchange {
-  readonly engine = new MatchingEngine({ fees: { makerBp: 100n, takerBp: 200n } })
+  readonly engine: MatchingEngine
   readonly outputs: EngineOutput[] = []
   timeUs = 1_000n
 
-  constructor() {
+  constructor({ unsaid = [] }: { readonly unsaid?: readonly ChangeName[] } = {}) {
+    this.engine = new MatchingEngine({ fees: { makerBp: 100n, takerBp: 200n }, unsaid })
     this.run({ kind: 'Reference', reference })
   }
 

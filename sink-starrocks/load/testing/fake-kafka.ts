@@ -80,7 +80,7 @@ export class FakeKafka {
       partitionCounts: async ([topic]) => new Map([[topic as string, this.#records.length]]),
       topicConfig: unused('topic settings'),
       deleteTopics: unused('deleting topics'),
-      memberCount: unused('members'),
+      members: unused('members'),
       setOffsets: unused('setting offsets'),
     },
     close: async () => {},

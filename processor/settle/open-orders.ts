@@ -1,0 +1,102 @@
+import type { OrderUpdate, UserOutput } from '../../core/events.ts'
+import type { OrderId, Pos, UserId } from '../../core/ids.ts'
+import { isOpen } from '../../core/order-lifecycle.ts'
+import type { CqlStatement } from '../../runtime/cql/port.ts'
+import { openOrderSlot } from '../../schemas/cql/placement.ts'
+import { openOrdersRow } from './rows.ts'
+
+/** An order that may still trade, as its last change left it. */
+export type OpenOrder = Omit<OrderUpdate, 'user' | 'reason'> & { readonly pos: Pos; readonly time: bigint }
+
+/** One cell: the user's open orders that belong in it, ascending by id, and the pos of the record that made it so. */
+export type OpenOrderSlot = { readonly orders: readonly OpenOrder[]; readonly pos: Pos }
+
+/**
+ * A user's open orders, spread over a fixed number of cells by their ids. A cell is written whole, so that an order
+ * that closes leaves no tombstone: whoever cancels a million orders has as few rows as anybody else.
+ */
+export class OpenOrders {
+  readonly #user: UserId
+  readonly #slots: Map<number, OpenOrderSlot>
+  /** Loaded, and not written again by this owner. */
+  readonly #loaded: Set<number>
+  readonly #unwritten = new Set<number>()
+  #size: number
+
+  constructor(user: UserId, slots: ReadonlyMap<number, OpenOrderSlot>) {
+    this.#user = user
+    this.#slots = new Map(slots)
+    this.#loaded = new Set(slots.keys())
+    this.#size = [...slots.values()].reduce((sum, { orders }) => sum + orders.length, slots.size)
+  }
+
+  /** Cells and the orders in them. */
+  get size(): number {
+    return this.#size
+  }
+
+  get isWritten(): boolean {
+    return this.#unwritten.size === 0
+  }
+
+  /** The user's next record; one that a cell has seen changes nothing in it. */
+  take(record: UserOutput): void {
+    for (const [at, updates] of lastUpdates(record)) {
+      const slot = this.#slots.get(at)
+      if (slot && record.pos <= slot.pos) this.#reassert(at)
+      else this.#apply({ at, slot, updates, record })
+    }
+  }
+
+  /** The cells to be written, as they are now. */
+  drain(): CqlStatement[] {
+    const rows = [...this.#unwritten].map(at => openOrdersRow(this.#user, at, this.#slots.get(at) as OpenOrderSlot))
+    this.#unwritten.clear()
+    return rows
+  }
+
+  /**
+   * What a quorum read may have been seen by one replica alone. A cell that is in doubt so comes from a record that is
+   * read again, so it is enough to write it again when a record that it has seen comes by.
+   */
+  #reassert(at: number): void {
+    if (this.#loaded.delete(at)) this.#unwritten.add(at)
+  }
+
+  #apply({ at, slot, updates, record }: Applying): void {
+    const before = slot?.orders ?? []
+    const others = before.filter(each => !updates.has(each.order))
+    const open = [...updates.values()].filter(each => isOpen(each.state)).map(each => openOrderOf(each, record))
+    // Nothing of it was open before or is now: new and filled, or rejected, in one record.
+    if (open.length === 0 && others.length === before.length) return
+    const orders = [...others, ...open].sort((a, b) => (a.order < b.order ? -1 : 1))
+    this.#slots.set(at, { orders, pos: record.pos })
+    this.#size += orders.length - before.length + (slot ? 0 : 1)
+    this.#loaded.delete(at)
+    this.#unwritten.add(at)
+  }
+}
+
+type Applying = {
+  readonly at: number
+  readonly slot: OpenOrderSlot | undefined
+  readonly updates: ReadonlyMap<OrderId, OrderUpdate>
+  readonly record: UserOutput
+}
+
+/** By slot, each order's last update in a record. */
+const lastUpdates = ({ orders }: UserOutput): ReadonlyMap<number, ReadonlyMap<OrderId, OrderUpdate>> => {
+  const slots = new Map<number, Map<OrderId, OrderUpdate>>()
+  for (const { value } of orders) {
+    const at = openOrderSlot(value.order)
+    const updates = slots.get(at) ?? new Map<OrderId, OrderUpdate>()
+    slots.set(at, updates.set(value.order, value))
+  }
+  return slots
+}
+
+const openOrderOf = ({ user: _, reason: __, ...order }: OrderUpdate, { pos, time }: UserOutput): OpenOrder => ({
+  ...order,
+  pos,
+  time,
+})

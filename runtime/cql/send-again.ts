@@ -1,0 +1,85 @@
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
+import { classifyCql } from './classify.ts'
+import { errorText } from './error-text.ts'
+import { InFlight } from './in-flight.ts'
+import { cqlLimits } from './limits.ts'
+import { CqlFailure } from './port.ts'
+
+export type SendAgainOptions = {
+  /** Requests under way at once, over all callers. */
+  readonly inFlight: number
+  readonly log: Log
+  readonly clock: Clock
+  /** Told of each attempt that failed and is made again, by its code. */
+  readonly onRetry?: (code: string) => void
+  /** A bound that tests shorten. */
+  readonly tryForMs?: number
+}
+
+/** Makes requests of the store until they succeed, are refused, or last too long; a bounded number at once. */
+export class SendAgain {
+  readonly #options: SendAgainOptions
+  readonly #inFlight: InFlight
+  #toldMs = Number.NEGATIVE_INFINITY
+  /** Requests that failed since the last line about it. */
+  #untold = 0
+
+  constructor(options: SendAgainOptions) {
+    this.#options = options
+    this.#inFlight = new InFlight(options.inFlight)
+  }
+
+  /** `what`: the statement, for messages. @throws CqlFailure */
+  async until<T>(signal: AbortSignal | undefined, what: string, request: () => Promise<T>): Promise<T> {
+    const { clock, onRetry, tryForMs = cqlLimits.tryForMs } = this.#options
+    const start = clock.monotonicMs()
+    let waitMs: number = cqlLimits.firstRetryMs
+    for (;;) {
+      if (signal?.aborted) throw new CqlFailure('aborted', 'aborted', `given up before it was acknowledged: ${what}`)
+      try {
+        return await this.#inFlight.run(() => abortable(request(), signal, what))
+      } catch (error) {
+        if (error instanceof CqlFailure) throw error
+        const { kind, code } = classifyCql(error)
+        if (kind === 'refused')
+          throw new CqlFailure('refused', code, `the store refuses (${code}: ${errorText(error)}): ${what}`, {
+            cause: error,
+          })
+        const triedMs = Math.round(clock.monotonicMs() - start)
+        if (triedMs >= tryForMs)
+          throw new CqlFailure('silent', code, `not acknowledged within ${triedMs} ms (${code}): ${what}`, {
+            cause: error,
+          })
+        onRetry?.(code)
+        this.#tellRetry({ code, triedMs, statement: what })
+        await clock.sleep(waitMs, signal)
+        waitMs = Math.min(waitMs * 2, cqlLimits.lastRetryMs)
+      }
+    }
+  }
+
+  /** An outage fails every request under way again and again: one line a second tells of all of them. */
+  #tellRetry(fields: { readonly code: string; readonly triedMs: number; readonly statement: string }): void {
+    this.#untold++
+    const nowMs = this.#options.clock.monotonicMs()
+    if (nowMs - this.#toldMs < cqlLimits.tellEveryMs) return
+    this.#options.log.warn({ ...fields, failed: this.#untold }, 'the store did not acknowledge; sending again')
+    this.#toldMs = nowMs
+    this.#untold = 0
+  }
+}
+
+/** An answer that comes after the abort is of no use any more; nobody waits for it. */
+const abortable = async <T>(request: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> => {
+  if (!signal) return request
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = (): void =>
+    aborted.reject(new CqlFailure('aborted', 'aborted', `given up before it was acknowledged: ${what}`))
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([request, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
