@@ -20,7 +20,7 @@ import { partitions, SettleStage } from './stage.ts'
 /** 30 in three minutes, and as many a minute in a longer run. */
 const leastFaultsPerMinute = 10
 /** Between two faults on average: some are skipped. */
-const meanGapMs = 3000
+const meanGapMs = 3800
 const bounds = {
   /** From when all faults are over to everything being settled and committed: a longer time is a violation. */
   catchUpMs: 120_000,

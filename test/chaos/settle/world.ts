@@ -106,15 +106,20 @@ export class SettleWorld {
       case 'quorum-loss': {
         const frozen = nodeNumbers.filter(each => each !== fault.stays)
         const wait = this.#calm.pause(fault.forMs)
-        return this.#onNodes(fault.kind, () => Promise.all(frozen.map(each => nodes[each].freezeWhile(wait))))
+        return this.#onNodes(fault.kind, () =>
+          this.failovers.during(fault.kind, Promise.all(frozen.map(each => nodes[each].freezeWhile(wait)))),
+        )
       }
       case 'broker-kill':
         if (broker.state !== 'up') return 'skipped'
-        await broker.killAndStart(() => this.#calm.pause(fault.downMs))
+        await this.failovers.during(
+          fault.kind,
+          broker.killAndStart(() => this.#calm.pause(fault.downMs)),
+        )
         return 'applied'
       case 'broker-freeze':
         if (broker.state !== 'up') return 'skipped'
-        await broker.freezeWhile(this.#calm.pause(fault.forMs))
+        await this.failovers.during(fault.kind, broker.freezeWhile(this.#calm.pause(fault.forMs)))
         return 'applied'
       case 'cut':
         return outcomeOf(await legs[fault.leg].apply(fault.fault, { withinMs: bounds.legWaitMs }))
