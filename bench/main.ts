@@ -5,9 +5,10 @@ import { clean, SetupError, up } from '../local/stack.ts'
 import { bridgePart } from './bridge/part.ts'
 import { isMissed } from './figure.ts'
 import type { Part } from './part.ts'
+import { settlePart } from './settle/part.ts'
 import { outDir, tableOf, writeFigures } from './report.ts'
 
-const parts: readonly Part[] = [bridgePart]
+const parts: readonly Part[] = [bridgePart, settlePart]
 const clone = resolve(import.meta.dirname, '..')
 
 // kafkajs hands setTimeout a negative time, which Node corrects and reports; it says nothing to whoever runs this.

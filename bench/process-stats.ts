@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { mean } from '../statistics.ts'
+import { mean } from './statistics.ts'
 
 const sampleMs = 250
 /** Linux counts a process's time in hundredths of a second, whatever its kernel does inside. */

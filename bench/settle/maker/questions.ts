@@ -1,0 +1,22 @@
+import type { UserId } from '../../../core/ids.ts'
+
+/** What the maker of records is told. */
+export type MakerQuestion =
+  /** Writes reference data and deposits. */
+  | { readonly kind: 'open' }
+  | { readonly kind: 'trade'; readonly trades: number }
+  | { readonly kind: 'accounts'; readonly users: readonly UserId[] }
+
+export type Account = {
+  readonly asset: number
+  readonly available: bigint
+  readonly frozen: bigint
+  readonly version: bigint
+}
+
+export type MakerAnswer = {
+  /** Written by this question. */
+  readonly outputs: number
+  /** One entry for each user that was asked for, in that order: its account in each asset. */
+  readonly accounts: readonly (readonly Account[])[]
+}
