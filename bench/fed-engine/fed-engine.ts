@@ -71,7 +71,10 @@ export class FedEngine {
     const frames = [
       ...unsent.map(({ chain, frames }) => ({ chain, frames })),
       ...this.#source.make(Math.max(0, count - unsent.length)).map(({ seq, chain, payload }) => {
-        return { chain, frames: encodeEngineFrame({ kind: 'OUT', at: { ...this.#source.session, seq, chain }, payload }) }
+        return {
+          chain,
+          frames: encodeEngineFrame({ kind: 'OUT', at: { ...this.#source.session, seq, chain }, payload }),
+        }
       }),
     ]
     const messages = frames.map(each => zmtpMessage(each.frames))

@@ -101,8 +101,7 @@ const follow = async (
     const now = { ms: performance.now(), cpuUs: cpuUs(pid) }
     const found = await progress()
     if (found === 'nothing') start = now
-    if (found === 'all')
-      return { seconds: (performance.now() - start.ms) / 1000, cpuUs: cpuUs(pid) - start.cpuUs }
+    if (found === 'all') return { seconds: (performance.now() - start.ms) / 1000, cpuUs: cpuUs(pid) - start.cpuUs }
     if (now.ms > deadline) throw new Error(`not drained within ${withinMs} ms`)
     await pause(pollMs)
   }

@@ -1,15 +1,11 @@
-import type { EngineOutput, Session } from '../../core/events.ts'
+import type { EngineOutput } from '../../core/events.ts'
 import { type Pos, pos } from '../../core/ids.ts'
-import { nextChain, zeroChain } from '../../schemas/chain.ts'
-import { encodeEngineOutput, logOutputBytes, stampLogOutput, writeLogOutput } from '../../schemas/codec.ts'
-
-/** One life of the benchmark's engine; a run has one. */
-export const session: Session = { epoch: 1n, random: 0x5e771eb37c4n }
+import { logOutputBytes, stampLogOutput, writeLogOutput } from '../../schemas/codec.ts'
+import { ChainedOutputs } from './chained-outputs.ts'
 
 /** Turns outputs into records of `engine.outputs`, chained and stamped as the bridge would have written them. */
 export class LogMaker {
-  #chain: Buffer = zeroChain
-  #seq = 0n
+  readonly #outputs = new ChainedOutputs()
   #pos: Pos = pos(0n)
 
   /** The pos of the next record: now, or just after the last one. */
@@ -21,11 +17,9 @@ export class LogMaker {
 
   /** The record of an output at the pos asked for last. */
   make(output: EngineOutput): { readonly pos: Pos; readonly value: Buffer } {
-    const payload = encodeEngineOutput(output)
-    this.#chain = nextChain(this.#chain, payload)
-    this.#seq++
+    const { seq, chain, payload } = this.#outputs.chain(output)
     const record = Buffer.alloc(logOutputBytes(payload))
-    const at = { ...session, seq: this.#seq, chain: this.#chain }
+    const at = { ...this.#outputs.session, seq, chain }
     writeLogOutput(output.reference ? 'Reference' : 'Output', { at, payload }, record)
     return { pos: this.#pos, value: stampLogOutput(record, this.#pos) }
   }

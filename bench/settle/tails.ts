@@ -35,7 +35,8 @@ export const closingBarriers = async (
     )
     if (tails.every(tail => tail !== null))
       return new Map(tails.map((pos, partition) => [partition, pos as Pos] as const))
-    if (performance.now() > deadline) throw new Error(`no barrier behind offset ${src} of the log within ${withinMs} ms`)
+    if (performance.now() > deadline)
+      throw new Error(`no barrier behind offset ${src} of the log within ${withinMs} ms`)
     await pause(pollMs)
   }
 }

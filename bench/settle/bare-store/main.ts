@@ -9,8 +9,7 @@ import { inFlight, openBenchCql, openBenchKafka, type StoreAddress } from '../pl
 
 export type BareQuestion =
   /** Reads what `user.outputs` has gained and folds it; `keep`: into statements to be played. */
-  | { readonly kind: 'fold'; readonly keep: boolean }
-  | { readonly kind: 'play' }
+  { readonly kind: 'fold'; readonly keep: boolean } | { readonly kind: 'play' }
 export type BareAnswer = {
   readonly seconds: number
   readonly statements: number
