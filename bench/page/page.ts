@@ -14,18 +14,15 @@ export type Page = ReadonlyMap<string, string>
 
 /**
  * `docs/benchmarks.md` and its charts: the template's prose, with the figures of `bench/out/<part>.json` in the place of
- * each `{{figures part}}`.
- * @throws Error when a part of the template was never measured
+ * each `{{figures part}}`. A part that was never measured says so.
  */
 export const makePage = async (): Promise<Page> => {
   const template = await readFile(templateFile, 'utf8')
   const parts = [...template.matchAll(marker)].map(([, part]) => part as string)
   const figures = new Map(await Promise.all(parts.map(async part => [part, await readFigures(part)] as const)))
-  const text = template.replaceAll(marker, (_, part: string) => sectionOf(part, figures.get(part) ?? []))
-  return new Map([
-    ['benchmarks.md', text],
-    ...[...figures].map(([part, each]) => [chartFile(part), chartOf(each)] as const),
-  ])
+  const text = template.replaceAll(marker, (_, part: string) => sectionOf(part, figures.get(part) ?? null))
+  const charts = [...figures].flatMap(([part, each]) => (each ? [[chartFile(part), chartOf(each)] as const] : []))
+  return new Map([['benchmarks.md', text], ...charts])
 }
 
 export const writePage = async (): Promise<void> => {
@@ -37,17 +34,19 @@ export const writePage = async (): Promise<void> => {
 
 const chartFile = (part: string): string => `benchmarks/${part}.svg`
 
-const readFigures = async (part: string): Promise<readonly Figure[]> => {
-  const path = join(outDir, `${part}.json`)
+/** Null: never measured. */
+const readFigures = async (part: string): Promise<readonly Figure[] | null> => {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as readonly Figure[]
-  } catch (cause) {
-    throw new Error(`${path} can't be read: run make bench PART=${part}`, { cause })
+    return JSON.parse(await readFile(join(outDir, `${part}.json`), 'utf8')) as readonly Figure[]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
   }
 }
 
-const sectionOf = (part: string, figures: readonly Figure[]): string =>
-  [
+const sectionOf = (part: string, figures: readonly Figure[] | null): string => {
+  if (!figures) return `Not measured yet: \`make bench PART=${part}\`.`
+  return [
     `![${part}: ours beside the reference](${chartFile(part)})`,
     '',
     '| | ours | reference | unit | ratio | bar | |',
@@ -64,3 +63,4 @@ const sectionOf = (part: string, figures: readonly Figure[]): string =>
     '',
     '</details>',
   ].join('\n')
+}
