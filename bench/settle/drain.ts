@@ -7,7 +7,7 @@ import { sumsOfMetrics } from '../../sim/pipeline/metrics-text.ts'
 import { cpuUs } from '../process-stats.ts'
 import { byLabel } from './metrics.ts'
 import { BenchService, type Place } from './service.ts'
-import { closingBarriers, lastOfLog } from './tails.ts'
+import { closingBarriers, offsetOfLast } from './tails.ts'
 
 const pollMs = 50
 const closeWithinMs = 30_000
@@ -23,9 +23,16 @@ export type Drained = {
 /** repartition on what `engine.outputs` holds, until all of it and a barrier stand in `user.outputs`. */
 export const drainByRepartition = async (
   place: Place,
-  { kafka, names, withinMs }: { readonly kafka: KafkaPort; readonly names: StreamNames; readonly withinMs: number },
+  options: {
+    readonly kafka: KafkaPort
+    readonly names: StreamNames
+    /** pos of the log's last record. */
+    readonly lastPos: Pos
+    readonly withinMs: number
+  },
 ): Promise<Drained & { readonly ends: ReadonlyMap<number, Pos> }> => {
-  const src = await lastOfLog(kafka, names)
+  const { kafka, names, lastPos, withinMs } = options
+  const src = await offsetOfLast(kafka, names, { pos: lastPos, withinMs: closeWithinMs })
   const service = await BenchService.start('repartition', place)
   try {
     const progress = async () => {

@@ -35,8 +35,8 @@ export const millionPart: Part = {
     ending.defer(() => maker.stop())
     const within = { withinMs: drainWithinMs }
     const drain = async (question: MakerQuestion) => {
-      await maker.ask(question, within)
-      const { ends } = await drainByRepartition(place, { kafka, names, ...within })
+      const { lastPos } = await maker.ask(question, within)
+      const { ends } = await drainByRepartition(place, { kafka, names, lastPos, ...within })
       const memory = new MemoryOfDrain()
       const settled = await drainBySettle(place, { kafka, names, ends, onlooker: memory, ...within })
       return { ...settled, memory }

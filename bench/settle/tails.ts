@@ -2,15 +2,28 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Pos } from '../../core/ids.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import type { StreamNames } from '../../runtime/names.ts'
-import { decodeUserRecord } from '../../schemas/codec.ts'
+import { decodeLogRecord, decodeUserRecord } from '../../schemas/codec.ts'
 import { exchangeSize } from './exchange.ts'
 
 const pollMs = 50
 
-/** Offset of the log's last record. */
-export const lastOfLog = async (kafka: KafkaPort, { topics }: StreamNames): Promise<bigint> => {
-  const [last] = await kafka.readTail({ topic: topics.log, partition: 0, count: 1 })
-  return last?.offset ?? -1n
+/**
+ * Offset of the log's last record, whose pos is known. A broker answers a commit before it has told the partitions:
+ * for a moment a reader of committed records does not see the last ones.
+ * @throws Error when that takes too long
+ */
+export const offsetOfLast = async (
+  kafka: KafkaPort,
+  { topics }: StreamNames,
+  { pos, withinMs }: { readonly pos: Pos; readonly withinMs: number },
+): Promise<bigint> => {
+  const deadline = performance.now() + withinMs
+  for (;;) {
+    const [last] = await kafka.readTail({ topic: topics.log, partition: 0, count: 1 })
+    if (last && decodeLogRecord(last.value).pos === pos) return last.offset
+    if (performance.now() > deadline) throw new Error(`the log does not end with pos ${pos} within ${withinMs} ms`)
+    await pause(pollMs)
+  }
 }
 
 /**

@@ -50,8 +50,8 @@ export const measureThroughput = async (
   const within = { withinMs: stepWithinMs }
 
   const round = async (trades: number): Promise<Round> => {
-    await maker.ask({ kind: 'trade', trades }, within)
-    const { ends, ...repartition } = await drainByRepartition(place, { kafka, names, ...within })
+    const { lastPos } = await maker.ask({ kind: 'trade', trades }, within)
+    const { ends, ...repartition } = await drainByRepartition(place, { kafka, names, lastPos, ...within })
     const settle = await drainBySettle(place, { kafka, names, ends, ...within })
     const oneByOne = await replaced.ask({ inFlight: 1, forMs: replacedMs }, within)
     const many = await replaced.ask({ inFlight: manyInFlight, forMs: replacedMs }, within)
@@ -61,8 +61,8 @@ export const measureThroughput = async (
   }
 
   say('funding the users and warming up')
-  await maker.ask({ kind: 'open' }, within)
-  const { ends } = await drainByRepartition(place, { kafka, names, ...within })
+  const { lastPos } = await maker.ask({ kind: 'open' }, within)
+  const { ends } = await drainByRepartition(place, { kafka, names, lastPos, ...within })
   await drainBySettle(place, { kafka, names, ends, ...within })
   await bare.ask({ kind: 'fold', keep: false }, within)
   const first = await round(firstTrades)

@@ -1,5 +1,5 @@
 import type { EngineOutput } from '../../../core/events.ts'
-import type { UserId } from '../../../core/ids.ts'
+import { type Pos, pos, type UserId } from '../../../core/ids.ts'
 import type { OutgoingRecord } from '../../../runtime/kafka/port.ts'
 import { quietClientWarnings } from '../../../runtime/warnings.ts'
 import { serveParent } from '../../worker.ts'
@@ -17,21 +17,21 @@ const exchange = new Exchange({ seed: 1n })
 const log = new LogMaker()
 const timeOf = (): bigint => log.nextPos()
 
-const write = async (outputs: Iterable<EngineOutput>): Promise<number> => {
+let lastPos: Pos = pos(0n)
+
+const write = async (outputs: Iterable<EngineOutput>): Promise<void> => {
   let records: OutgoingRecord[] = []
-  let count = 0
   const flush = async (): Promise<void> => {
     if (records.length > 0) await writer.commitBatch({ records })
-    count += records.length
     records = []
   }
   for (const output of outputs) {
     const { pos, value } = log.make(output)
+    lastPos = pos
     records.push({ topic, partition: 0, key: null, value, timestampMs: pos / 1000n })
     if (records.length === batchCount) await flush()
   }
   await flush()
-  return count
 }
 
 /** Orders until there were so many trades. */
@@ -47,12 +47,7 @@ const account = (user: UserId) =>
   })
 
 serveParent({}, async (question: MakerQuestion): Promise<MakerAnswer> => {
-  switch (question.kind) {
-    case 'open':
-      return { outputs: await write(exchange.opening(timeOf)), accounts: [] }
-    case 'trade':
-      return { outputs: await write(orders(question.trades)), accounts: [] }
-    case 'accounts':
-      return { outputs: 0, accounts: question.users.map(account) }
-  }
+  if (question.kind === 'open') await write(exchange.opening(timeOf))
+  if (question.kind === 'trade') await write(orders(question.trades))
+  return { lastPos, accounts: question.kind === 'accounts' ? question.users.map(account) : [] }
 })

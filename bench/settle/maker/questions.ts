@@ -1,4 +1,4 @@
-import type { UserId } from '../../../core/ids.ts'
+import type { Pos, UserId } from '../../../core/ids.ts'
 
 /** What the maker of records is told. */
 export type MakerQuestion =
@@ -15,8 +15,8 @@ export type Account = {
 }
 
 export type MakerAnswer = {
-  /** Written by this question. */
-  readonly outputs: number
+  /** Of the last record written so far. */
+  readonly lastPos: Pos
   /** One entry for each user that was asked for, in that order: its account in each asset. */
   readonly accounts: readonly (readonly Account[])[]
 }
