@@ -10,7 +10,7 @@ import { type BenchStream, makeKeyspace, makeTables } from './stream.ts'
 const rounds = 5
 /** Settled before anything is measured: the servers warm up, and the first rate says how many make a round. */
 const firstTrades = 6_000
-const settleSeconds = 6
+const settleSeconds = 8
 const mostTrades = 40_000
 const replacedMs = 5_000
 export const manyInFlight = 64
