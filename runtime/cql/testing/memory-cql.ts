@@ -44,8 +44,12 @@ export class MemoryCql implements CqlPort {
     return this.#ask(signal, cql, () => cluster.read(name, cql, params))
   }
 
-  async *scan(cql: string, params: readonly CqlParam[] = []): AsyncIterable<CqlRow> {
-    yield* await this.query(cql, params)
+  async *scan(
+    cql: string,
+    params: readonly CqlParam[] = [],
+    options?: { readonly signal?: AbortSignal },
+  ): AsyncIterable<CqlRow> {
+    yield* await this.query(cql, params, options?.signal)
   }
 
   async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
