@@ -51,6 +51,11 @@ export type ReaderOptions<R> = {
 }
 
 const retryMs = 500
+/**
+ * What is fetched at once, for all partitions together and for one: decoded it takes some twenty times as much memory,
+ * and an instance that is left alone with every partition reads the backlog of each at the same moment.
+ */
+const fetchBytes = { all: 2 * 1024 * 1024, most: 512 * 1024, least: 64 * 1024 } as const
 
 type OwnedPartition = {
   readonly partition: number
@@ -182,7 +187,9 @@ export class Reader<R> {
       return null
     })
     if (!worker) return
-    const following = this.#follow({ partition, start, worker, fetcher, signal })
+    const share = Math.floor(fetchBytes.all / assignment.partitions.length)
+    const maxBytes = Math.max(fetchBytes.least, Math.min(share, fetchBytes.most))
+    const following = this.#follow({ partition, start, worker, fetcher, maxBytes, signal })
     try {
       await (worker.failed ? Promise.race([following, worker.failed]) : following)
     } finally {
@@ -198,19 +205,21 @@ export class Reader<R> {
     start,
     worker,
     fetcher,
+    maxBytes,
     signal,
   }: {
     readonly partition: number
     readonly start: Progress
     readonly worker: PartitionWorker<R>
     readonly fetcher: Fetcher
+    readonly maxBytes: number
     readonly signal: AbortSignal
   }): Promise<void> {
     const { topic, numbering, log, clock } = this.#options
     let last = { n: start.n, pos: start.pos }
     let offset = start.offset
     while (!signal.aborted) {
-      const batch = await fetcher.read({ topic, partition, offset }).catch(async (error: unknown) => {
+      const batch = await fetcher.read({ topic, partition, offset, maxBytes }).catch(async (error: unknown) => {
         if (!(error instanceof KafkaFailure) || error.kind !== 'retriable') throw error
         log.warn({ err: error, partition }, 'fetch failed; asking again')
         await clock.sleep(retryMs, signal)

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { pos } from '../../core/ids.ts'
 import { DecodeError } from '../../schemas/codec.ts'
-import { KafkaFailure } from '../kafka/port.ts'
+import { type Fetcher, KafkaFailure, type KafkaPort } from '../kafka/port.ts'
 import { type BrokerRequest, MemoryBroker } from '../kafka/testing/memory-broker.ts'
 import { eventually } from '../testing/eventually.ts'
 import { TestClock } from '../testing/test-clock.ts'
@@ -65,12 +65,16 @@ type Behaviour = {
 
 const reading = (
   { take, close, failed, opening }: Behaviour = {},
-  { name = 'one', partitions = 1 }: { readonly name?: string; readonly partitions?: number } = {},
+  {
+    name = 'one',
+    partitions = 1,
+    kafka = broker.client(name),
+  }: { readonly name?: string; readonly partitions?: number; readonly kafka?: KafkaPort } = {},
 ) => {
   const workers: Worker[] = []
   const stopping = new AbortController()
   const reader = new Reader<Note>({
-    kafka: broker.client(name),
+    kafka,
     clock,
     log: pino({ level: 'silent' }),
     group,
@@ -108,6 +112,29 @@ const reading = (
   const numbers = (): bigint[] => workers.flatMap(({ taken }) => taken.map(({ record }) => record.n))
   return { reader, done, stop, workers, numbers }
 }
+
+test.each([
+  [1, 512 * 1024],
+  [4, 512 * 1024],
+  [12, Math.floor((2 * 1024 * 1024) / 12)],
+  [100, 64 * 1024],
+])('of %i partitions each asks for %i bytes at most', async (partitions, expected) => {
+  topicOf(partitions)
+  const asked = new Set<number | undefined>()
+  const kafka = broker.client('one')
+  const fetcher = kafka.openFetcher()
+  const watched: Fetcher = {
+    read: request => {
+      asked.add(request.maxBytes)
+      return fetcher.read(request)
+    },
+    close: () => fetcher.close(),
+  }
+  const { stop, workers } = reading({}, { partitions, kafka: Object.assign(kafka, { openFetcher: () => watched }) })
+  await eventually('all are open', () => workers.length === partitions && asked.size > 0)
+  await stop()
+  expect([...asked]).toEqual([expected])
+})
 
 const progressOf = ({ offset, record }: ReadRecord<Note>): Progress => ({ offset: offset + 1n, ...record })
 

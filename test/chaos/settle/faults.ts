@@ -3,8 +3,7 @@ import { drawLegFault, type LegBits } from '../draw-leg-fault.ts'
 import type { LegFault } from '../leg.ts'
 import { type MenuItem, oneOf } from '../plan.ts'
 
-export const serviceKinds = ['settle', 'repartition', 'bridge'] as const
-export type ServiceKind = (typeof serviceKinds)[number]
+export type ServiceKind = 'settle' | 'repartition' | 'bridge'
 
 export const nodeNumbers = [1, 2, 3] as const
 export type NodeNumber = (typeof nodeNumbers)[number]

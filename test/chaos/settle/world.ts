@@ -100,6 +100,7 @@ export class SettleWorld {
       case 'rebalance':
         return this.#rebalance(fault.forMs)
       case 'node-kill':
+        if (broker.state === 'down') return 'skipped'
         return this.#onNodes(fault.kind, () => nodes[fault.node].killAndStart(() => this.#calm.pause(fault.downMs)))
       case 'node-freeze':
         return this.#onNodes(fault.kind, () => nodes[fault.node].freezeWhile(this.#calm.pause(fault.forMs)))
@@ -111,7 +112,8 @@ export class SettleWorld {
         )
       }
       case 'broker-kill':
-        if (broker.state !== 'up') return 'skipped'
+        // The stack starts one server at a time: the broker would be killed only once the node is up.
+        if (broker.state !== 'up' || this.#nodeFault === 'node-kill') return 'skipped'
         await this.failovers.during(
           fault.kind,
           broker.killAndStart(() => this.#calm.pause(fault.downMs)),
