@@ -11,9 +11,10 @@ help: ## this page
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'make demo takes ORDERS=20000 USERS=500 SEED=1, and FLOW=file.csv to replay a LOBSTER message file instead.'
-	@echo 'make chaos takes TARGET=bridge DURATION_S=120 RATE=5000, and SEED=n to make the faults of an earlier run again.'
+	@echo 'make chaos takes TARGET=bridge or settle, DURATION_S=120, RATE, and SEED=n to make the faults of an earlier run again.'
 	@echo 'Needs Linux, Node 20 with npm, Java 17, Maven 3. Everything is written to .data (SETTLE_DATA) and ~/.cache/settle.'
 
+demo: export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/node
 demo: $(INSTALLED) ## the whole pipeline on real servers, and the proof that all places agree
 	@$(NODE) sim/demo/main.ts
 
@@ -26,8 +27,9 @@ down: $(INSTALLED) ## end what up started; the data stay
 ok: $(INSTALLED) ## types, lint, format, unused code, unit tests
 	@npm run --silent ok
 
-test: ok ## ok, then the tests that need servers, then the whole pipeline
-	@npm run --silent test:servers
+test: $(INSTALLED) ## types, lint, format, unused code, then all tests, also those that need servers and the whole pipeline
+	@npm run --silent ok:code
+	@npm test --silent
 
 sim: $(INSTALLED) ## the real services in a simulated world of faults; SEEDS=1000, or SEED=n to replay one
 	@$(NODE) sim/world/main.ts

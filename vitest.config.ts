@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { testStackFolder } from './test/pipeline/test-stack.ts'
 
@@ -8,11 +10,17 @@ const { folder, owner } = testStackFolder()
 const stack = {
   env: { SETTLE_DATA: folder, SETTLE_TEST_STACK: owner },
   globalSetup: ['test/pipeline/stack-of-this-run.ts'],
-  // The servers are shared and the machine may be small: one file at a time.
-  fileParallelism: false,
 }
+/**
+ * Files at a time. Those of int wait for servers more than they compute, so one more than there are cores; they share the
+ * servers, on which each has streams of its own. Unit tests fill what they leave.
+ */
+const maxWorkers = availableParallelism() + 1
+// Every worker, and every service that a test starts, is compiled once and not each time.
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'node')
 export default defineConfig({
   test: {
+    maxWorkers,
     projects: [
       {
         test: {
@@ -32,7 +40,6 @@ export default defineConfig({
           exclude,
           testTimeout: 120_000,
           hookTimeout: 300_000,
-          sequence: { groupOrder: 1 },
           ...stack,
         },
       },
@@ -44,7 +51,11 @@ export default defineConfig({
           exclude,
           testTimeout: 600_000,
           hookTimeout: 600_000,
-          sequence: { groupOrder: 2 },
+          // Whole pipelines, of six processes each: after the others, and two at a time.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+          // Tests of bad input mostly wait for servers that are not there.
+          maxConcurrency: 10,
           ...stack,
         },
       },

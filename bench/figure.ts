@@ -35,3 +35,10 @@ const rounded = (value: number): number => Number(value.toPrecision(4))
 
 /** A ratio that could not be computed missed its bar, too. */
 export const isMissed = ({ ratio, bar }: Figure): boolean => bar !== null && !(ratio >= bar)
+
+export type Verdict = 'met' | 'missed' | 'shown'
+export const verdictOf = (figure: Figure): Verdict =>
+  figure.bar === null ? 'shown' : isMissed(figure) ? 'missed' : 'met'
+
+/** As people read it. */
+export const shown = (value: number): string => value.toLocaleString('en', { maximumSignificantDigits: 4 })

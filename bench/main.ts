@@ -4,10 +4,13 @@ import { showProgress } from '../local/progress.ts'
 import { clean, SetupError, up } from '../local/stack.ts'
 import { bridgePart } from './bridge/part.ts'
 import { isMissed } from './figure.ts'
+import { writePage } from './page/page.ts'
 import type { Part } from './part.ts'
+import { millionPart } from './settle/million-part.ts'
+import { settlePart } from './settle/part.ts'
 import { outDir, tableOf, writeFigures } from './report.ts'
 
-const parts: readonly Part[] = [bridgePart]
+const parts: readonly Part[] = [bridgePart, settlePart, millionPart]
 const clone = resolve(import.meta.dirname, '..')
 
 // kafkajs hands setTimeout a negative time, which Node corrects and reports; it says nothing to whoever runs this.
@@ -33,6 +36,7 @@ const measure = async (part: Part): Promise<'met' | 'missed'> => {
     const say = (line: string): void => void process.stderr.write(`${part.name}: ${line}\n`)
     const figures = await Promise.race([part.run({ stack, env, say }), interrupted.promise])
     const path = await writeFigures(part.name, figures)
+    await writePage()
     process.stdout.write(`${tableOf(figures)}\nHow each was taken: ${relative(clone, path)}\n`)
     return figures.some(isMissed) ? 'missed' : 'met'
   } finally {

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import Table from 'cli-table3'
-import { type Figure, isMissed } from './figure.ts'
+import { type Figure, shown, verdictOf } from './figure.ts'
 
-/** Figures and the words of what was measured. Results of a run are no sources: the folder is not in git. `docs/benchmarks.md` holds one run. */
+/** Figures, which are in git because `docs/benchmarks.md` is made from them, and the words of what was measured. */
 export const outDir = join(import.meta.dirname, 'out')
 
 /** For programs: the figures as JSON. Returns the path. */
@@ -22,10 +22,8 @@ export const tableOf = (figures: readonly Figure[]): string => {
   })
   for (const figure of figures) {
     const { name, ours, reference, unit, ratio, bar } = figure
-    const verdict = bar === null ? 'shown' : isMissed(figure) ? 'MISSED' : 'met'
-    table.push([name, shown(ours), shown(reference), unit, ratio.toFixed(2), bar?.toFixed(2) ?? '', verdict])
+    const row = [name, shown(ours), shown(reference), unit, ratio.toFixed(2), bar?.toFixed(2) ?? '']
+    table.push([...row, verdictOf(figure)])
   }
   return table.toString()
 }
-
-const shown = (value: number): string => value.toLocaleString('en', { maximumSignificantDigits: 4 })

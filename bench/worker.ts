@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { inspect } from 'node:util'
 
 /** A process of ours that is told one thing at a time, so that what it costs is not ours. */
 export class Worker<Ready, Ask, Answer> {
@@ -35,7 +36,7 @@ export class Worker<Ready, Ask, Answer> {
     this.#child.send(question as object)
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(
-      () => late.reject(new Error(`${this.#name} did not answer within ${withinMs} ms: ${JSON.stringify(question)}`)),
+      () => late.reject(new Error(`${this.#name} did not answer within ${withinMs} ms: ${inspect(question)}`)),
       withinMs,
     )
     try {

@@ -2,7 +2,7 @@ import { type Figure, lessIsBetter, moreIsBetter } from '../figure.ts'
 import { median, type Quantiles } from '../statistics.ts'
 import { payloadBytes } from './outputs.ts'
 import { transactionMs } from './perf-tool.ts'
-import type { MemoryUse } from './process-stats.ts'
+import type { MemoryUse } from '../process-stats.ts'
 import { type Burst, windowCount } from './runs.ts'
 
 export type Measured = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { isMissed } from '../figure.ts'
 import { figuresOf, type Measured } from './figures.ts'
-import { memoryUse } from './process-stats.ts'
+import { memoryUse } from '../process-stats.ts'
 
 const burst = (perSecond: number) => ({ perSecond, count: 1, cpuUsPerOutput: 1e6 / perSecond })
 const latency = (p99: number) => ({ p50: p99 / 4, p99, max: p99 * 2 })

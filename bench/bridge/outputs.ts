@@ -2,6 +2,7 @@ import type { EngineOutput, Session } from '../../core/events.ts'
 import { amount, assetId, orderId, price, symbolId, userId, version } from '../../core/ids.ts'
 import { nextChain, zeroChain } from '../../schemas/chain.ts'
 import { encodeEngineOutput } from '../../schemas/codec.ts'
+import type { MadeOutput, OutputSource } from '../fed-engine/fed-engine.ts'
 
 /** Bytes of each payload, to the byte: what the figures are told for. */
 export const payloadBytes = 300
@@ -9,13 +10,12 @@ export const payloadBytes = 300
 /** One life of the benchmark's engine; a run has one. */
 export const session: Session = { epoch: 1n, random: 0x5e771eb37c4n }
 
-export type MadeOutput = { readonly seq: bigint; readonly chain: Buffer; readonly payload: Buffer }
-
 /**
  * The outputs of an engine, made before they are sent, so that sending costs no more than it must. The same seq is the
  * same bytes in every process: the bridge and the port are fed the same records.
  */
-export class OutputMaker {
+export class OutputMaker implements OutputSource {
+  readonly session = session
   #seq = 0n
   #chain: Buffer = zeroChain
 

@@ -9,7 +9,7 @@ import { startBridge } from './bridge-process.ts'
 import { figuresOf } from './figures.ts'
 import { makeKafkaPlaces } from './kafka-places.ts'
 import { openPerfTool } from './perf-tool.ts'
-import { cpuUs, ResidentMemory } from './process-stats.ts'
+import { cpuUs, ResidentMemory } from '../process-stats.ts'
 import type { Burst, Paced, Run } from './runs.ts'
 
 const rounds = 5

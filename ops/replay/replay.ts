@@ -19,7 +19,7 @@ type Replay = {
   readonly target: ReplayTarget
   /** Where the group stands in each partition; null where nothing of a reader's tells it. */
   readonly stands: readonly (Progress | null)[]
-  /** What the log keeps of it: the same only for a group that stands where it stood. */
+  /** What the log keeps of it. */
   readonly text: string
 }
 
@@ -44,12 +44,12 @@ const workOut = async ({ kafka, names, partitions }: OperatorPlaces, given: Repl
   const stands = await standsOf({ kafka }, spec, committed)
   const target = await findTarget(kafka, spec, given.to)
   await checkNothingLeftOut({ kafka }, { spec, stands, target })
-  const steps = target.places.map(({ offset }, partition) => {
-    const from = committed.get(partition)?.offset
-    return `${partition}: ${from === undefined ? 'none' : from} → ${offset}`
-  })
+  const steps = stepsText(
+    committed,
+    target.places.map(({ offset }) => offset),
+  )
   const where = target.barrier === null ? 'its first record' : `just after the barrier at pos ${target.barrier}`
-  const text = `${noteHead(given)}group ${spec.group} on ${spec.topic} is set to ${where}, offsets by partition ${steps.join(', ')}`
+  const text = `${noteHead(given)}group ${spec.group} on ${spec.topic} is set to ${where}, offsets by partition ${steps}`
   return { spec, target, stands, text }
 }
 
@@ -164,21 +164,17 @@ const planOf = ({ spec, target, stands, text }: Replay, command: Command): Plan 
 /** A group that does not stand where the command found it was set by it before, and may have read on. */
 const setOffsets = async (places: OperatorPlaces, given: ReplayArguments, record: CommandRecord): Promise<string> => {
   const { kafka, names, partitions } = places
-  const again = `its command stands: run the same again with --id ${record.command.id}`
-  const { group, topic } = specOf(names, partitions, given.group)
-  const offsets = await workOut(places, given).then(
-    ({ text, target }) => (record.kind === 'Note' && record.text === text ? target.places : null),
-    (error: unknown) => {
-      if (!(error instanceof Stop)) throw error
-      // Set by it before: there is nothing to go back.
-      if (error.code === 'replay-of-nothing') return null
-      throw refuse(error.code, `nothing was set: ${error.message}; ${again}`, error.context)
-    },
-  )
-  if (!offsets)
+  const spec = specOf(names, partitions, given.group)
+  const { group, topic } = spec
+  if (record.kind !== 'Note' || !record.text.endsWith(stepsText(await kafka.committed(spec), toOffsets(record.text))))
     return `group ${group} no longer stands where this command found it: it was set before, or has read on; nothing was set now`
-  const committed = new Map(offsets.map((place, partition) => [partition, toCommitted(place)]))
-  await kafka.admin.setOffsets({ group, topic, offsets: committed }).catch((error: unknown) => {
+  const again = `its command stands: run the same again with --id ${record.command.id}`
+  const { target } = await workOut(places, given).catch((error: unknown) => {
+    if (error instanceof Stop) throw refuse(error.code, `nothing was set: ${error.message}; ${again}`, error.context)
+    throw error
+  })
+  const offsets = new Map(target.places.map((place, partition) => [partition, toCommitted(place)]))
+  await kafka.admin.setOffsets({ group, topic, offsets }).catch((error: unknown) => {
     if (!(error instanceof KafkaFailure)) throw error
     throw new Stop({
       code: 'replay-not-set',
@@ -189,3 +185,10 @@ const setOffsets = async (places: OperatorPlaces, given: ReplayArguments, record
   })
   return `group ${group} is set`
 }
+
+/** From where to where, by partition: the end of the note. */
+const stepsText = (from: ReadonlyMap<number, CommittedOffset>, to: readonly bigint[]): string =>
+  to.map((offset, partition) => `${partition}: ${from.get(partition)?.offset ?? 'none'} → ${offset}`).join(', ')
+
+const toOffsets = (text: string): readonly bigint[] =>
+  [...text.matchAll(/→ (\d+)/g)].map(([, offset]) => BigInt(offset ?? ''))

@@ -116,6 +116,18 @@ describe('the same id again', () => {
     expect(world.sent()).toHaveLength(1)
   })
 
+  test('tells the answer although the services run again', async () => {
+    await world.run(back(first()), { waitMs: 0 })
+    const membership = await world.broker.client().join({
+      group: 'demo.settle',
+      topic: 'demo.user.outputs',
+      onAssignment: () => {},
+      onFailure: () => {},
+    })
+    expect(await answered(back(first()))).toMatchObject({ exitCode: 0, out: expect.stringContaining('done: noted') })
+    await membership.leave()
+  })
+
   test('sets what a process that was killed before it left undone', async () => {
     let killed = true
     const cut = new OperatorWorld({

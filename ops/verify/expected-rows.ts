@@ -5,7 +5,7 @@ import { partitionOf } from '../../core/partition.ts'
 import { archiveShapes, ledgerCells, orderCells, outputCells, referenceCells, tradeCells } from './archive-shapes.ts'
 import type { HistoryBuckets } from './history-buckets.ts'
 import type { RowSink } from './row-sets.ts'
-import { historyRow, orderRow, scyllaRows, tradeRow, type UserHistory } from './scylla-shapes.ts'
+import { historyRow, orderRows, scyllaRows, tradeRow, type UserHistory } from './scylla-shapes.ts'
 import { type StarRocksRows, starrocksRows, type TablePlace } from './starrocks-shapes.ts'
 
 /**
@@ -63,7 +63,6 @@ export class ExpectedRows {
     const { pos, time, index: idx } = place
     this.#sink.expected(archiveShapes.orders, orderCells(this.#of(update.user), update, { pos, time, idx }))
     this.#sink.expected(starrocksRows.orderEvents, this.#starrocks.orderEvent(update, place))
-    this.#sink.expected(scyllaRows.orders, orderRow(update, place))
     this.#history(update.user).orders.push([idx, update])
   }
 
@@ -76,6 +75,7 @@ export class ExpectedRows {
       const items = said.orders.length + said.trades.length + said.postings.length
       const bucket = this.#buckets.take(user, pos, items)
       this.#sink.expected(scyllaRows.history, historyRow({ user, bucket, pos, time }, said))
+      for (const row of orderRows({ user, pos, time }, said)) this.#sink.expected(scyllaRows.orders, row)
     }
     this.#users = new Map()
   }

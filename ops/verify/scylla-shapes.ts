@@ -17,10 +17,6 @@ const shape = (table: string, key: readonly string[], rest: readonly string[]): 
 /** A row out of its fields; the same for what the log calls for and what the store has. */
 export const rowOf = ({ columns }: RowShape, fields: Fields): Row => columns.map(column => cellText(fields[column]))
 
-const orderFields = [
-  ...['symbol', 'side', 'order_type', 'time_in_force', 'price'],
-  ...['quantity', 'filled', 'remaining', 'state', 'reason'],
-]
 const tradeFields = [
   ...['symbol', 'price', 'quantity', 'quote', 'buyer', 'seller', 'buy_order', 'sell_order', 'taker'],
   ...['buy_fee', 'buy_fee_asset', 'sell_fee', 'sell_fee_asset'],
@@ -29,7 +25,7 @@ const tradeFields = [
 /** Rows that never change once written, by table. */
 export const scyllaRows = {
   history: shape('history', ['user_id', 'bucket', 'pos'], ['time', 'orders', 'trades', 'postings']),
-  orders: shape('orders', ['order_id', 'pos', 'idx'], ['time', 'user_id', ...orderFields]),
+  orders: shape('orders', ['order_id', 'pos'], ['time', 'user_id', 'updates']),
   trades: shape('trades', ['trade_id'], ['pos', 'idx', 'time', ...tradeFields]),
   intervals: shape('intervals', ['barrier_pos', 'part'], ['sums', 'flow', 'n', 'previous']),
 } as const
@@ -99,13 +95,17 @@ export const historyRow = ({ user, ...place }: HistoryPlace, said: UserHistory):
   rowOf(scyllaRows.history, {
     user_id: user,
     ...place,
-    orders: said.orders.map(([idx, update]) => ({ idx, ...orderValue(update) })),
+    orders: said.orders.map(indexedOrder),
     trades: said.trades.map(([idx, trade]) => ({ idx, ...tradeValue(trade) })),
     postings: said.postings.map(([idx, change]) => ({ idx, ...postingValue(change) })),
   })
 
-export const orderRow = (update: OrderUpdate, { pos, time, index }: LedgerPlace): Row =>
-  rowOf(scyllaRows.orders, { pos, idx: index, time, user_id: update.user, ...orderValue(update) })
+export const orderRows = ({ user, pos, time }: Omit<HistoryPlace, 'bucket'>, { orders }: UserHistory): readonly Row[] =>
+  [...Map.groupBy(orders, ([, { order }]) => order)].map(([order, updates]) =>
+    rowOf(scyllaRows.orders, { order_id: order, pos, time, user_id: user, updates: updates.map(indexedOrder) }),
+  )
+
+const indexedOrder = ([idx, update]: UserHistory['orders'][number]): Fields => ({ idx, ...orderValue(update) })
 
 export const tradeRow = (trade: Trade, { pos, time, index }: LedgerPlace): Row =>
   rowOf(scyllaRows.trades, { pos, idx: index, time, ...tradeValue(trade) })

@@ -47,7 +47,8 @@ export class HistoryRows {
 
   #takeOutput(record: UserOutput): void {
     const { user } = record
-    for (const order of record.orders) this.#add(`o${order.value.order}`, orderRow(order, record))
+    for (const [order, updates] of Map.groupBy(record.orders, ({ value }) => value.order))
+      this.#add(`o${order}`, orderRow(order, updates, record))
     // The trade's own row comes from one of its two records, so that it is written once.
     for (const trade of record.trades)
       if (trade.value.buyer === user) this.#add(`t${trade.value.trade}`, tradeRow(trade, record))

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { BalanceChange, CorrectionBody, EngineOutput } from '../../core/events.ts'
-import { type Amount, amount, type UserId, userId } from '../../core/ids.ts'
+import { type Amount, amount, assetId, type UserId, userId, version } from '../../core/ids.ts'
+import { maxAmount } from '../../core/money.ts'
 import { history } from '../../core/testing/history.ts'
 import { type TinyCommand, TinyExchange } from '../../core/testing/tiny-exchange.ts'
 import { CqlFailure } from '../../runtime/cql/port.ts'
@@ -220,6 +221,45 @@ const lostDeposit = (): {
   const outputs = deposits([1, 2, 1, 2, 1, 2, 3, 1, 1, 1]).map(each => exchange.take(each))
   return { exchange, outputs, lost: outputs[2] as EngineOutput }
 }
+
+describe('an output that makes a balance what it can not be', () => {
+  const [alice, bob, asset] = [userId(1n), userId(2n), assetId(1)]
+  const output = (...changes: readonly BalanceChange[]): EngineOutput => ({
+    ...{ time: 5n, reference: null, orders: [], trades: [] },
+    changes,
+  })
+  const posting = (
+    user: UserId,
+    at: bigint,
+    [delta, available]: readonly [bigint, bigint],
+    reason: BalanceChange['reason'] = 'Deposit',
+  ): BalanceChange => ({
+    ...{ user, asset, version: version(at), ref: at, reason },
+    ...{ available: amount(available), frozen: amount(0n) },
+    ...{ deltaAvailable: amount(delta), deltaFrozen: amount(0n) },
+  })
+
+  test.each([
+    ['Negative', 10n, posting(alice, 2n, [-11n, -1n], 'Withdrawal'), /go below zero/],
+    ['Overflow', maxAmount, posting(alice, 2n, [1n, 1n]), /do not fit an int64/],
+    ['Unequal', 10n, posting(alice, 2n, [5n, 16n]), /are not the engine's 16/],
+  ] as const)('%s: parks its user alone, and says why', async (code, first, bad, message) => {
+    const topic = new UserTopic({ partitions: 1 })
+    topic.output(output(posting(alice, 1n, [first, first]), posting(bob, 1n, [7n, 7n])))
+    topic.output(output(bad))
+    topic.output(output(posting(bob, 2n, [1n, 8n])))
+    topic.barrier()
+    const world = new SettledWorld(topic)
+    void world.start()
+    await world.settled()
+    await world.stop()
+    expect(world.store.rows('parked')).toMatchObject([
+      { user_id: alice, asset, version: 2n, code, message: expect.stringMatching(message) },
+    ])
+    expect(storedFacts(world.store)['balances']).toEqual([`1 1 ${first} 0 1`, '2 1 8 0 2'])
+    expect(unequalIntervals(world.store, 1)).toEqual([])
+  })
+})
 
 describe('cells that the store lost', () => {
   test('are worked out again from the log when the next output does not follow, and nobody is parked', async () => {

@@ -1,6 +1,6 @@
 import type { BalanceChange, Indexed, OrderUpdate, ReferenceData, Trade } from '../../core/events.ts'
 import type { Cell } from '../../core/fold.ts'
-import type { AssetId, Pos, UserId } from '../../core/ids.ts'
+import type { AssetId, OrderId, Pos, UserId } from '../../core/ids.ts'
 import { type CqlParam, type CqlStatement, CqlTuple, CqlVarint } from '../../runtime/cql/port.ts'
 import type { Bucket } from './history-buckets.ts'
 import type { OpenOrder, OpenOrderSlot } from './open-orders.ts'
@@ -93,31 +93,14 @@ const postingValue = ({ index, value }: Indexed<BalanceChange>): CqlParam => ({
 
 type At = { readonly pos: Pos; readonly time: bigint }
 
-const ordersInsert =
-  'INSERT INTO orders (order_id, pos, idx, time, user_id, symbol, side, order_type, time_in_force, price, quantity, filled, remaining, state, reason) ' +
-  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?'
-
-/** One event of an order's life. */
-export const orderRow = ({ index, value }: Indexed<OrderUpdate>, { pos, time }: At): CqlStatement => ({
-  cql: ordersInsert,
-  params: [
-    value.order,
-    pos,
-    index,
-    time,
-    value.user,
-    value.symbol,
-    value.side,
-    value.type,
-    value.timeInForce,
-    value.price,
-    value.quantity,
-    value.filled,
-    value.remaining,
-    value.state,
-    value.reason,
-    pos,
-  ],
+/** What one record says of one order of its user. */
+export const orderRow = (
+  order: OrderId,
+  updates: readonly Indexed<OrderUpdate>[],
+  { user, pos, time }: At & { readonly user: UserId },
+): CqlStatement => ({
+  cql: 'INSERT INTO orders (order_id, pos, time, user_id, updates) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?',
+  params: [order, pos, time, user, updates.map(orderValue), pos],
 })
 
 /** One cell of a user's open orders, at the pos that it carries itself. */

@@ -18,7 +18,7 @@ export const settleSettings = {
   STORE_SYNC_MS: whole('10000', { min: 0, max: 600_000 }),
   STORE_SYNC_MARGIN_MS: whole('2000', { min: 0, max: 600_000 }),
   COMMIT_INTERVAL_MS: whole('500', { min: 10, max: 60_000 }),
-  /** Balances kept in memory, over all partitions of this instance. */
+  /** Balances, open orders and their cells kept in memory, over all partitions of this instance. */
   CACHE_CELLS: whole('200000', { min: 100, max: 100_000_000 }),
   /** Requests to the store under way at once. */
   IN_FLIGHT: whole('128', { min: 1, max: 4096 }),

@@ -14,6 +14,7 @@ import {
 } from './port.ts'
 import { SendAgain, type SendAgainOptions } from './send-again.ts'
 import { type SizedStatement, splitBatches } from './split-batches.ts'
+import { checkDefine, checkQuery, checkWrite } from './statement-rules.ts'
 
 export type CqlOptions = SendAgainOptions & {
   /** host:port of some nodes; the others are found through them, on the port of the first. */
@@ -96,6 +97,8 @@ class Cql implements CqlPort {
   readonly #client: Client
   readonly #options: CqlOptions
   readonly #again: SendAgain
+  /** Writes that passed the rules: a few dozen texts. */
+  readonly #checked = new Set<string>()
 
   constructor(client: Client, options: CqlOptions) {
     this.#client = client
@@ -123,6 +126,7 @@ class Cql implements CqlPort {
     fetchSize: number,
     signal?: AbortSignal,
   ): AsyncIterable<CqlRow[]> {
+    checkQuery(cql)
     const { values } = bindParams(params, cql)
     let pageState: string | undefined
     do {
@@ -138,6 +142,8 @@ class Cql implements CqlPort {
 
   async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
     const bound = statements.map(({ cql, params }): SizedStatement => {
+      if (!this.#checked.has(cql)) checkWrite(cql)
+      this.#checked.add(cql)
       const { values, bytes } = bindParams(params, cql)
       return { query: cql, params: values, bytes }
     })
@@ -153,6 +159,7 @@ class Cql implements CqlPort {
   }
 
   async define(cql: string): Promise<void> {
+    checkDefine(cql)
     await this.#again.until(undefined, cql, () => this.#client.execute(cql, [], { prepare: false }))
   }
 

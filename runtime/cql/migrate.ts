@@ -1,7 +1,8 @@
-import { cqlMigrations, cqlSchemaVersion } from '../../schemas/cql/migrations.ts'
+import { type CqlMigration, cqlMigrations } from '../../schemas/cql/migrations.ts'
 import { refuse } from '../stop.ts'
 import type { CqlPort } from './port.ts'
-import { checkStore, otherOwner, readStreamMeta, streamMetaTable, writeStreamMeta } from './stream-meta.ts'
+import { checkStore, otherOwner, readStreamMeta, storedShape, streamMetaTable, writeStreamMeta } from './stream-meta.ts'
+import { isMade, shapeOf } from './table-shape.ts'
 
 export type MigrateOptions = {
   /** Connects; without a keyspace to create it, then with it. Each connection is closed here. */
@@ -11,6 +12,8 @@ export type MigrateOptions = {
   readonly partitions: number
   readonly datacenter: string
   readonly replicationFactor: number
+  /** In order; those of this program unless a test has one more. */
+  readonly migrations?: readonly CqlMigration[]
 }
 
 export type MigrateResult = {
@@ -24,7 +27,8 @@ export type MigrateResult = {
  * @throws Stop when the keyspace is another stream's, has another P, a newer schema, or columns that do not belong there
  */
 export const migrateStore = async (options: MigrateOptions): Promise<MigrateResult> => {
-  const { open, keyspace, stream, partitions, datacenter, replicationFactor } = options
+  const { open, keyspace, stream, partitions, datacenter, replicationFactor, migrations = cqlMigrations } = options
+  const newest = migrations.at(-1)?.version ?? 0
   const outside = await open({})
   try {
     await outside.define(
@@ -41,19 +45,22 @@ export const migrateStore = async (options: MigrateOptions): Promise<MigrateResu
     const foreign = meta && otherOwner(meta, { keyspace, stream, partitions })
     if (foreign) throw foreign
     const had = meta?.schemaVersion ?? 0
-    if (had > cqlSchemaVersion)
+    if (had > newest)
       throw refuse(
         'schema-version',
-        `keyspace ${keyspace} has schema version ${had}, this program knows ${cqlSchemaVersion}; run a newer version of it`,
+        `keyspace ${keyspace} has schema version ${had}, this program knows ${newest}; run a newer version of it`,
       )
-    const due = cqlMigrations.filter(each => each.version > had)
+    const due = migrations.filter(each => each.version > had)
     // Whose it is comes first: an init of another stream that meets a half-made keyspace must see it.
     await writeStreamMeta(cql, { stream, partitions, schemaVersion: had })
     for (const { statements, version } of due) {
-      for (const statement of statements) await cql.define(statement)
+      // What a run that was cut off has made can't always be made again: a column is added once.
+      const made = await storedShape(cql, keyspace)
+      const missing = statements.filter(each => !isMade(shapeOf([each]), made))
+      for (const statement of missing) await cql.define(statement)
       await writeStreamMeta(cql, { stream, partitions, schemaVersion: version })
     }
-    await checkStore(cql, { keyspace, stream, partitions })
+    await checkStore(cql, { keyspace, stream, partitions }, migrations)
     return { applied: due.map(each => each.file) }
   } finally {
     await cql.close()

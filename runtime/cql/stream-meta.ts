@@ -1,7 +1,7 @@
-import { cqlMigrations, cqlSchemaVersion } from '../../schemas/cql/migrations.ts'
+import { type CqlMigration, cqlMigrations } from '../../schemas/cql/migrations.ts'
 import { refuse, type Stop } from '../stop.ts'
 import type { CqlPort, CqlValue } from './port.ts'
-import { shapeOf, shapeOfStore, shapeProblems } from './table-shape.ts'
+import { shapeOf, shapeOfStore, shapeProblems, type TableShape } from './table-shape.ts'
 
 /** Whose keyspace it is; written once by `settle init`. */
 export type StreamMeta = { readonly stream: string; readonly partitions: number; readonly schemaVersion: number }
@@ -50,7 +50,12 @@ export const otherOwner = (meta: StreamMeta, { keyspace, stream, partitions }: W
  * @throws Stop `keyspace-not-initialised`, `keyspace-other-stream`, `keyspace-other-partitions`, `schema-version`,
  * `schema-drift`
  */
-export const checkStore = async (cql: CqlPort, whose: Whose): Promise<void> => {
+export const checkStore = async (
+  cql: CqlPort,
+  whose: Whose,
+  migrations: readonly CqlMigration[] = cqlMigrations,
+): Promise<void> => {
+  const newest = migrations.at(-1)?.version ?? 0
   const { keyspace } = whose
   const found = await storedShape(cql, keyspace)
   const meta = found.has('stream_meta.value') ? await readStreamMeta(cql) : null
@@ -58,14 +63,14 @@ export const checkStore = async (cql: CqlPort, whose: Whose): Promise<void> => {
     throw refuse('keyspace-not-initialised', `keyspace ${keyspace} has no stream_meta of ours; run: settle init`)
   const foreign = otherOwner(meta, whose)
   if (foreign) throw foreign
-  if (meta.schemaVersion !== cqlSchemaVersion)
+  if (meta.schemaVersion !== newest)
     throw refuse(
       'schema-version',
-      `keyspace ${keyspace} has schema version ${meta.schemaVersion}, this program needs ${cqlSchemaVersion}; ${
-        meta.schemaVersion < cqlSchemaVersion ? 'run: settle init' : 'run a newer version of it'
+      `keyspace ${keyspace} has schema version ${meta.schemaVersion}, this program needs ${newest}; ${
+        meta.schemaVersion < newest ? 'run: settle init' : 'run a newer version of it'
       }`,
     )
-  const expected = shapeOf([streamMetaTable, ...cqlMigrations.flatMap(each => each.statements)])
+  const expected = shapeOf([streamMetaTable, ...migrations.flatMap(each => each.statements)])
   const problems = shapeProblems(expected, found)
   if (problems.length > 0)
     throw refuse(
@@ -77,7 +82,8 @@ export const checkStore = async (cql: CqlPort, whose: Whose): Promise<void> => {
     )
 }
 
-const storedShape = async (cql: CqlPort, keyspace: string): Promise<ReturnType<typeof shapeOfStore>> => {
+/** What the keyspace has. */
+export const storedShape = async (cql: CqlPort, keyspace: string): Promise<TableShape> => {
   const columns = await cql.query(
     'SELECT table_name, column_name, kind, position, type FROM system_schema.columns WHERE keyspace_name = ?',
     [keyspace],

@@ -1,3 +1,5 @@
+import { splitTop } from './statement-rules.ts'
+
 /** Names and types of a keyspace's columns and of its types' fields, as `table.column` → `type kind`. */
 export type TableShape = ReadonlyMap<string, string>
 
@@ -45,22 +47,6 @@ const keyKinds = (clause: string): ReadonlyMap<string, string> => {
   ])
 }
 
-/** Splits at commas outside of brackets. */
-const splitTop = (text: string): string[] => {
-  const parts: string[] = []
-  let depth = 0
-  let part = ''
-  for (const char of text) {
-    if (char === '(' || char === '<') depth++
-    if (char === ')' || char === '>') depth--
-    if (char === ',' && depth === 0) {
-      parts.push(part.trim())
-      part = ''
-    } else part += char
-  }
-  return [...parts, part.trim()].filter(each => each !== '')
-}
-
 const plain = (type: string): string => type.replace(/\s/g, '').toLowerCase()
 
 type ColumnRow = {
@@ -83,6 +69,10 @@ export const shapeOfStore = (columns: readonly ColumnRow[], types: readonly Type
       return [`${table}.${column}`, `${plain(type)} ${place}`] as const
     }),
   ])
+
+/** Whether all of it is there already. */
+export const isMade = (wanted: TableShape, found: TableShape): boolean =>
+  [...wanted].every(([name, type]) => found.get(name) === type)
 
 /** Where the store differs from what it should have, in words. Tables that are not ours are nobody's business. */
 export const shapeProblems = (expected: TableShape, found: TableShape): string[] => {

@@ -10,6 +10,8 @@ export type Numbering<R> = {
   readonly place: (record: R) => Place
   /** Null when `next` is what must come after `previous`; otherwise what is wrong, in words. */
   readonly problem: (previous: Place, next: Place) => string | null
+  /** What an operator does about records that can't be so. */
+  readonly wayOut: string
 }
 
 /** `user.outputs`: n is dense within a partition, pos never falls (a barrier shares the pos of what it closes). */
@@ -20,6 +22,9 @@ export const userNumbering: Numbering<UserRecord> = {
     if (next.n !== previous.n + 1n) return `n is ${next.n} after ${previous.n}`
     return next.pos < previous.pos ? `pos falls from ${previous.pos} to ${next.pos}` : null
   },
+  wayOut:
+    'repartition did not write this. The topic can be made again from the log: stop repartition, settle, load and the ' +
+    'archive, delete the topic, run settle init, and start them',
 }
 
 /** `engine.outputs`: pos strictly rises; there is no n. */
@@ -28,4 +33,5 @@ export const logNumbering: Numbering<LogRecord> = {
   place: ({ pos }) => ({ n: 0n, pos }),
   problem: (previous, next) =>
     next.pos > previous.pos ? null : `pos does not rise: ${next.pos} after ${previous.pos}`,
+  wayOut: 'no bridge of ours wrote this: stop the stream, and compare the log with its archive by settle verify',
 }

@@ -217,11 +217,15 @@ export class Reader<R> {
         const place = numbering.place(record)
         const problem = numbering.problem(last, place)
         if (problem !== null)
-          throw refuse('log-order', `${topic}-${partition} offset ${at}: ${problem}; nothing was taken from it on`, {
-            topic,
-            partition,
-            offset: at,
-          })
+          throw refuse(
+            'log-order',
+            `${topic}-${partition} offset ${at}: ${problem}; nothing was taken from it on; ${numbering.wayOut}`,
+            {
+              topic,
+              partition,
+              offset: at,
+            },
+          )
         last = place
         read.push({ offset: at, record, value })
       }
@@ -251,7 +255,11 @@ export class Reader<R> {
     const where = `group ${group}, ${topic}-${partition}`
     const fromTheBeginning = `read it from its beginning with: settle replay --group ${serviceOfGroup(group)} --to start`
     const committed = (await kafka.committed({ group, topic })).get(partition)
-    if (!committed) throw refuse('offset-missing', `${where}: no committed offset; on a new stream run: settle init`)
+    if (!committed)
+      throw refuse(
+        'offset-missing',
+        `${where}: no committed offset: the stream is new, or its topic was made again; run: settle init`,
+      )
     const start = fromCommitted(committed)
     if (!start)
       throw refuse(
@@ -282,6 +290,6 @@ const decoded = <R>(numbering: Numbering<R>, value: Buffer, where: string): R =>
     return numbering.decode(value)
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error
-    throw refuse('undecodable-record', `${where}: ${error.message}; nothing was taken from it on`)
+    throw refuse('undecodable-record', `${where}: ${error.message}; nothing was taken from it on; ${numbering.wayOut}`)
   }
 }

@@ -48,8 +48,8 @@ export const commonEnvironment = (options: {
   WINDOW_MS: `${options.intervals.windowMs}`,
 })
 
-/** How docs/services.md says to start the bridge: half the memory at no cost in speed. */
-export const bridgeMemory = {
+/** How docs/services.md says to start bridge, repartition and settle: half the memory at no cost in speed. */
+export const smallHeap = {
   NODE_OPTIONS: '--max-semi-space-size=8',
   MALLOC_ARENA_MAX: '1',
   MALLOC_MMAP_THRESHOLD_: '131072',
@@ -66,14 +66,15 @@ export const ownEnvironment = (
         ENGINE_LIVE: `sub:${engine.live}`,
         ENGINE_REPLAY: engine.replay,
         TICK_MS: `${intervals.tickMs}`,
-        ...bridgeMemory,
+        ...smallHeap,
       }
     case 'repartition':
-      return { BARRIER_INTERVAL_MS: `${intervals.barrierMs}` }
+      return { BARRIER_INTERVAL_MS: `${intervals.barrierMs}`, ...smallHeap }
     case 'settle':
       return {
         STORE_SYNC_MS: `${intervals.storeSyncMs}`,
         STORE_SYNC_MARGIN_MS: `${intervals.storeSyncMarginMs}`,
+        ...smallHeap,
       }
     case 'load':
       return { FLUSH_MS: `${intervals.flushMs}` }

@@ -145,7 +145,13 @@ export class Supervised {
   #spawn(): Life {
     const { name, entry, env, onLine, onStart, onExit } = this.#options
     this.#starts++
-    const child = spawn(process.execPath, [entry], { env: env(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [entry], {
+      env: env(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A session of its own, as a service manager gives it: Ctrl-C reaches us alone, and Linux shares the cores out
+      // among sessions, so that a dozen services of one shell would starve beside anything else.
+      detached: true,
+    })
     const { promise, resolve } = Promise.withResolvers<void>()
     const life: Life = {
       child,

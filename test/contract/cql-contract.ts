@@ -170,7 +170,7 @@ export const cqlContract = (start: () => Promise<CqlPort>): void => {
   describe('nodes', () => {
     test('tell their generation and sync period', async () => {
       const generations = [...(await cql.nodeGenerations()).values()]
-      expect(generations.length).toBe(1)
+      expect(generations.length).toBeGreaterThan(0)
       expect(generations[0]).toBeGreaterThan(1_000_000_000)
       expect(await cql.commitLogSyncMs()).toBeGreaterThan(0)
     })

@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Stack, up } from '../../local/stack.ts'
-import { CqlTuple, type CqlPort } from '../../runtime/cql/port.ts'
+import { type CqlParam, type CqlPort, CqlTuple } from '../../runtime/cql/port.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import { namesOf, type StreamNames } from '../../runtime/names.ts'
 import { openMysql } from '../../runtime/starrocks/mysql.ts'
@@ -91,6 +91,46 @@ test('a balance cell of the store', async () => {
       'm',
     ),
     /^verify: 1 difference$/m,
+  )
+})
+
+test('open orders, and how far a history is counted, of another record', async () => {
+  const [open = {}] = await cql.query('SELECT user_id, slot, orders FROM open_orders LIMIT 1')
+  const [orders, pos] = open['orders'] as unknown as [readonly CqlParam[] | null, bigint]
+  const [user, slot] = [open['user_id'] as bigint, open['slot'] as number]
+  const writeOpen = (list: readonly CqlParam[], at: bigint): Promise<void> =>
+    cql.write([
+      {
+        cql: 'INSERT INTO open_orders (user_id, slot, orders) VALUES (?, ?, ?) USING TIMESTAMP ?',
+        params: [user, slot, new CqlTuple(list, pos), at],
+      },
+    ])
+  const [index = {}] = await cql.query('SELECT user_id, bucket, counted FROM history_buckets LIMIT 1')
+  const [items, counted] = index['counted'] as unknown as [bigint, bigint]
+  const [whose, bucket] = [index['user_id'] as bigint, index['bucket'] as bigint]
+  const writeIndex = (value: bigint, at: bigint): Promise<void> =>
+    cql.write([
+      {
+        cql: 'INSERT INTO history_buckets (user_id, bucket, counted) VALUES (?, ?, ?) USING TIMESTAMP ?',
+        params: [whose, bucket, new CqlTuple(value, counted), at],
+      },
+    ])
+  const added: CqlParam = { order_id: 0n, pos, time: 0n, symbol: 1, side: 'Buy', state: 'New' }
+  await expectFound(
+    async () => {
+      await writeOpen([added, ...(orders ?? [])], pos + 1n)
+      await writeIndex(items + 1n, counted + 1n)
+    },
+    async () => {
+      await writeOpen(orders ?? [], pos + 2n)
+      await writeIndex(items, counted + 2n)
+    },
+    new RegExp(`^ScyllaDB open_orders: user_id=${user} slot=${slot}: orders should be `, 'm'),
+    new RegExp(
+      `^ScyllaDB history_buckets: user_id=${whose} bucket=${bucket}: items should be ${items}, found ${items + 1n}$`,
+      'm',
+    ),
+    /^verify: 2 differences$/m,
   )
 })
 

@@ -5,6 +5,7 @@ import { systemClock } from '../../runtime/clock.ts'
 import { openCql } from '../../runtime/cql/cql.ts'
 import { migrateStore } from '../../runtime/cql/migrate.ts'
 import type { CqlPort } from '../../runtime/cql/port.ts'
+import { cqlMigrations } from '../../schemas/cql/migrations.ts'
 import { cqlContract } from '../contract/cql-contract.ts'
 import { checkStore, readStreamMeta } from '../../runtime/cql/stream-meta.ts'
 
@@ -91,6 +92,34 @@ describe('the keyspace', () => {
     expect(await migrate()).toEqual({ applied: [] })
     expect(await readStreamMeta(cql)).toEqual({ stream: name, partitions, schemaVersion: 1 })
     await checkStore(cql, whose)
+  })
+
+  test('is brought forward by a later migration, also one that was cut off; an older program then refuses it', async () => {
+    const keyspace = `${name}_forward`
+    const next = {
+      version: 2,
+      file: '002-next.cql',
+      statements: [
+        'ALTER TABLE trades ADD venue int',
+        'CREATE TABLE IF NOT EXISTS venues (venue int, name text, PRIMARY KEY (venue))',
+      ],
+    }
+    const migrations = [...cqlMigrations, next]
+    await migrate({ keyspace })
+    const store = await open({ keyspace })
+    const write = 'INSERT INTO trades (trade_id, pos) VALUES (?, ?) USING TIMESTAMP ?'
+    await store.write([{ cql: write, params: [1n, 7n, 7n] }])
+    // The first statement of an init that was cut off.
+    await store.define(next.statements[0] as string)
+    expect(await migrate({ keyspace, migrations })).toEqual({ applied: ['002-next.cql'] })
+    expect(await migrate({ keyspace, migrations })).toEqual({ applied: [] })
+    expect(await store.query('SELECT pos, venue FROM trades WHERE trade_id = ?', [1n])).toEqual([
+      { pos: 7n, venue: null },
+    ])
+    await expect(checkStore(store, { ...whose, keyspace })).rejects.toMatchObject({ code: 'schema-version' })
+    await expect(migrate({ keyspace })).rejects.toThrow(/has schema version 2, this program knows 1/)
+    await store.define(`DROP KEYSPACE ${keyspace}`)
+    await store.close()
   })
 
   test('of another stream or P is refused by init and by start', async () => {

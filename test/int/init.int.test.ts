@@ -111,15 +111,15 @@ describe('settle init', () => {
   test('refuses a keyspace and a database of another stream, and a keyspace that is nobody’s', async () => {
     const [names, strange] = [newStream(), newStream()]
     await settle(names, ['init'])
-    const update = `UPDATE ${names.keyspace}.stream_meta USING TIMESTAMP 2 SET value = 'other' WHERE name = 'stream'`
-    await cql.define(update)
+    const update = `UPDATE ${names.keyspace}.stream_meta USING TIMESTAMP ? SET value = ? WHERE name = ?`
+    await cql.write([{ cql: update, params: [2n, 'other', 'stream'] }])
     await sql.query(`UPDATE ${names.database}.stream_meta SET \`value\` = 'other' WHERE \`name\` = 'stream'`)
     await expectRefused(names, `keyspace ${names.keyspace} belongs to stream other`)
     await expectRefused(names, `StarRocks database ${names.database} was made for stream other`)
     await cql.define(
       `CREATE KEYSPACE ${strange.keyspace} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`,
     )
-    await cql.define(`CREATE TABLE ${strange.keyspace}.wallets (id int PRIMARY KEY)`)
+    await cql.define(`CREATE TABLE ${strange.keyspace}.wallets (id int, PRIMARY KEY (id))`)
     await expectRefused(strange, `keyspace ${strange.keyspace} has tables (wallets) and no stream_meta`)
     expect((await kafka.admin.partitionCounts([strange.topics.log])).size).toBe(0)
   })

@@ -72,8 +72,7 @@ it('SASL without TLS, on loopback', async () => {
   expect(await useAll(open(broker.saslPlaintext, { KAFKA_SASL: 'scram-sha-256', ...sasl }))).toEqual(['x'])
 })
 
-// kafkajs tries a broker for seconds before it gives up: these mostly wait.
-it.concurrent.each([
+it.each([
   ['a broker whose certificate nobody we know has signed', () => ({ KAFKA_TLS: 'on' })],
   ['a broker of another authority', () => ({ KAFKA_TLS: 'on', KAFKA_TLS_CA_FILE: others.caFile })],
 ])('%s is refused, and fatal', async (_, env) => {
@@ -82,7 +81,7 @@ it.concurrent.each([
   await expect(asked).rejects.toMatchObject({ kind: 'fatal', message: expect.stringContaining('KAFKA_TLS_CA_FILE') })
 })
 
-it.concurrent.each([
+it.each([
   ['no certificate', () => ({})],
   [
     'one of another authority',
@@ -93,7 +92,7 @@ it.concurrent.each([
   await expect(open(broker.mutualTls, env).bounds('any')).rejects.toMatchObject({ kind: 'fatal' })
 })
 
-it.concurrent.each(['plain', 'scram-sha-256', 'scram-sha-512'])(
+it.each(['plain', 'scram-sha-256', 'scram-sha-512'])(
   'a wrong password is fatal, and not shown: %s',
   async mechanism => {
     const env = {

@@ -247,6 +247,7 @@ describe('the process', () => {
     ["a sync period below the store's", { STORE_SYNC_MS: '0' }, 2, /STORE_SYNC_MS=0 .* at least \d+/],
     ['another P than the keyspace has', { PARTITIONS: '4' }, 3, /made for 3 partitions, PARTITIONS says 4/],
     ['a keyspace that is not there', { CQL_KEYSPACE: 'nowhere' }, 3, /keyspace nowhere does not exist .*settle init/],
+    ["another stream's keyspace", { STREAM: 'another', CQL_KEYSPACE: stream }, 3, /belongs to stream settle_int_/],
     ['a group without offsets', { SETTLE_GROUP: `${stream}.other` }, 3, /no committed offset.*settle init/],
   ])('ends with %s by name', async (_, over, code, message) => {
     const { exit, text } = main(env(over))

@@ -1,14 +1,15 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
+import { FedEngine } from '../../fed-engine/fed-engine.ts'
 import { serveParent } from '../../worker.ts'
+import { OutputMaker } from '../outputs.ts'
 import { type Burst, type Paced, type Run, SteadyRate, windowCount } from '../runs.ts'
 import { Schedule } from '../schedule.ts'
-import { FedEngine } from './fed-engine.ts'
 
 /** Outputs sent before ACKs are looked for again. */
 const sendsPerTurn = 64
 const startMs = 20
 
-const engine = await FedEngine.open()
+const engine = await FedEngine.open(new OutputMaker())
 
 const burst = async ({ count, ...span }: Extract<Run, { kind: 'burst' }>): Promise<Burst> => {
   engine.make(count)

@@ -232,7 +232,7 @@ export const storedFacts = (store: MemoryStore): Facts => {
         .rows('history_buckets')
         .map(row => words(row['user_id'], row['bucket'], 'index', ...(row['counted'] as bigint[]))),
     ],
-    orders: store.rows('orders').map(row => orderText(row as Fields, row as Fields)),
+    orders: store.rows('orders').flatMap(row => list(row['updates']).map(each => orderText(row as Fields, each))),
     trades: trades.map(row => words(row['buyer'], row['seller'], tradeText(row, row))),
   })
 }

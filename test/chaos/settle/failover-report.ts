@@ -30,7 +30,7 @@ export const failoverRows = (failovers: readonly Failover[]): readonly ReportRow
       'fail-overs after SIGKILL',
       `${times.length}, median ${seconds(median(times))}, longest ${seconds(Math.max(...times))}`,
     ],
-    ['each, its slowest partition', times.map(ms => (ms / 1000).toFixed(1)).join(' ')],
+    ['each, its slowest partition (*: the broker or a quorum was away)', failovers.map(shown).join(' ')],
     [
       'single partitions',
       `${partitions.length}, median ${seconds(median(partitions))}, longest ${seconds(Math.max(...partitions))}`,
@@ -41,10 +41,15 @@ export const failoverRows = (failovers: readonly Failover[]): readonly ReportRow
 /** Each of them, partition by partition. */
 export const failoverText = (failovers: readonly Failover[]): string =>
   failovers
-    .map(({ process, atMs, partitions }) => {
+    .map(({ process, atMs, partitions, outages }) => {
       const each = [...partitions].map(([partition, ms]) => `${partition}: ${seconds(ms)}`)
-      return `${process} killed at ${seconds(atMs)}; written again: ${each.join(', ')}\n`
+      return `${process} killed at ${seconds(atMs)}; written again: ${each.join(', ')}${outages.size > 0 ? `; meanwhile ${[...outages].join(', ')}` : ''}\n`
     })
     .join('')
+
+const shown = (failover: Failover): string => {
+  const ms = slowest(failover)
+  return `${ms === null ? 'never' : (ms / 1000).toFixed(1)}${failover.outages.size > 0 ? '*' : ''}`
+}
 
 const timesOf = (failovers: readonly Failover[]): readonly number[] => failovers.map(slowest).filter(ms => ms !== null)

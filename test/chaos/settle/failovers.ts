@@ -4,9 +4,11 @@ export type Failover = {
   readonly atMs: number
   /** By partition; null: nobody has yet. */
   readonly partitions: ReadonlyMap<number, number | null>
+  /** What was away meanwhile that settle can't do without: it waits for that too. */
+  readonly outages: ReadonlySet<string>
 }
 
-type Pending = { readonly process: string; readonly atMs: number; readonly partitions: Map<number, number | null> }
+type Pending = Failover & { readonly partitions: Map<number, number | null>; readonly outages: Set<string> }
 
 /**
  * From the SIGKILL of an owner to the first write of its partitions that the store acknowledged to the next one, as the
@@ -18,6 +20,7 @@ export class Failovers {
   /** Killed, and not started again: what is still read of them was written before. */
   readonly #dead = new Set<string>()
   readonly #failovers: Pending[] = []
+  readonly #outages = new Set<string>()
 
   started(process: string): void {
     this.#dead.delete(process)
@@ -44,7 +47,20 @@ export class Failovers {
     this.#dead.add(process)
     const had = this.#forget(process)
     if (had.length === 0) return
-    this.#failovers.push({ process, atMs: nowMs, partitions: new Map(had.map(partition => [partition, null])) })
+    const partitions = new Map(had.map(partition => [partition, null]))
+    this.#failovers.push({ process, atMs: nowMs, partitions, outages: new Set(this.#outages) })
+  }
+
+  /** The broker or the store's quorum is away for as long as it takes. */
+  async during<T>(outage: string, work: Promise<T>): Promise<T> {
+    this.#outages.add(outage)
+    for (const { partitions, outages } of this.#failovers)
+      if ([...partitions.values()].includes(null)) outages.add(outage)
+    try {
+      return await work
+    } finally {
+      this.#outages.delete(outage)
+    }
   }
 
   /** However it ended: it owns nothing any more. */

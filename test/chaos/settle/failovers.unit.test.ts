@@ -27,6 +27,7 @@ it('counts from the kill of an owner to the first write of each partition that i
   failovers.started('settle-1')
   failovers.acknowledged('settle-1', 1, 9500)
   failovers.acknowledged('settle-1', 1, 20_000)
+  void failovers.during('too late', Promise.resolve())
   expect(failovers.all).toEqual([
     {
       process: 'settle-1',
@@ -35,6 +36,7 @@ it('counts from the kill of an owner to the first write of each partition that i
         [0, 7000],
         [1, 8500],
       ]),
+      outages: new Set(),
     },
   ])
   expect(failovers.all.map(slowest)).toEqual([8500])
@@ -47,6 +49,19 @@ it('goes on counting from the first death when the next owner dies too', () => {
   failovers.killed('settle-1', 5000)
   for (const partition of [0, 1, 2]) failovers.acknowledged('settle-3', partition, 12_000)
   expect(failovers.all.map(slowest)).toEqual([12_000, 7000])
+})
+
+it('knows what was away meanwhile', async () => {
+  const failovers = owners()
+  const over = Promise.withResolvers<void>()
+  const early = failovers.during('broker-kill', over.promise)
+  failovers.killed('settle-1', 0)
+  over.resolve()
+  await early
+  failovers.killed('settle-2', 0)
+  failovers.acknowledged('settle-3', 2, 9)
+  await failovers.during('quorum-loss', Promise.resolve())
+  expect(failovers.all.map(({ outages }) => [...outages])).toEqual([['broker-kill', 'quorum-loss'], []])
 })
 
 it('is none of a process that owned nothing, or stopped, or was relieved before', () => {

@@ -44,7 +44,7 @@ const service = (random: Random): ServiceKind => oneOf(random, ['settle', 'settl
 
 /** Weights add up to 100. Over 180 s and 60 faults a weight of 5 is three of its kind. */
 export const settleMenu: readonly MenuItem<SettleFault>[] = [
-  { weight: 12, spacingMs: 14_000, draw: random => ({ kind: 'kill', service: 'settle', nth: nth(random) }) },
+  { weight: 16, spacingMs: 12_000, draw: random => ({ kind: 'kill', service: 'settle', nth: nth(random) }) },
   { weight: 6, spacingMs: 14_000, draw: random => ({ kind: 'kill', service: other(random), nth: nth(random) }) },
   { weight: 8, spacingMs: 9000, draw: random => ({ kind: 'stop', service: service(random), nth: nth(random) }) },
   { weight: 8, spacingMs: 4000, draw: random => freeze(random, service(random), [100, 3000]) },
@@ -59,7 +59,7 @@ export const settleMenu: readonly MenuItem<SettleFault>[] = [
   { weight: 2, spacingMs: 80_000, draw: random => quorumLoss(random) },
   { weight: 4, spacingMs: 50_000, draw: random => ({ kind: 'broker-kill', downMs: random.between(0, 3000) }) },
   { weight: 4, spacingMs: 20_000, draw: random => ({ kind: 'broker-freeze', forMs: random.between(200, 3000) }) },
-  { weight: 16, spacingMs: 0, draw: random => cut(random) },
+  { weight: 12, spacingMs: 0, draw: random => cut(random) },
 ]
 
 const other = (random: Random): ServiceKind => oneOf<ServiceKind>(random, ['repartition', 'bridge'])

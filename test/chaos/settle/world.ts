@@ -36,13 +36,7 @@ const bounds = {
 } as const
 
 /** What settle says when money is in doubt. None of it may happen here: the engine is honest. */
-const alarms = [
-  'money is not conserved',
-  'an interval still lacks rows',
-  'too many intervals wait',
-  'user parked',
-  'does not heal the user',
-] as const
+const alarms = ['money is not conserved', 'too many intervals wait', 'user parked', 'does not heal the user'] as const
 
 /** The services between an engine and the store, the store's three nodes and the broker: each may be hit at any moment. */
 export class SettleWorld {
@@ -58,6 +52,7 @@ export class SettleWorld {
   #extras = 0
   #reopened = 0
   #stalls = 0
+  #lateIntervals = 0
 
   constructor(options: SettleWorldOptions) {
     this.#options = options
@@ -76,6 +71,11 @@ export class SettleWorld {
   /** Times that settle said that it could not commit for long. */
   get stalls(): number {
     return this.#stalls
+  }
+
+  /** Times that settle said that an interval lacks rows after a minute; that none lacks them at the end, verify tells. */
+  get lateIntervals(): number {
+    return this.#lateIntervals
   }
 
   start(): void {
@@ -106,15 +106,20 @@ export class SettleWorld {
       case 'quorum-loss': {
         const frozen = nodeNumbers.filter(each => each !== fault.stays)
         const wait = this.#calm.pause(fault.forMs)
-        return this.#onNodes(fault.kind, () => Promise.all(frozen.map(each => nodes[each].freezeWhile(wait))))
+        return this.#onNodes(fault.kind, () =>
+          this.failovers.during(fault.kind, Promise.all(frozen.map(each => nodes[each].freezeWhile(wait)))),
+        )
       }
       case 'broker-kill':
         if (broker.state !== 'up') return 'skipped'
-        await broker.killAndStart(() => this.#calm.pause(fault.downMs))
+        await this.failovers.during(
+          fault.kind,
+          broker.killAndStart(() => this.#calm.pause(fault.downMs)),
+        )
         return 'applied'
       case 'broker-freeze':
         if (broker.state !== 'up') return 'skipped'
-        await broker.freezeWhile(this.#calm.pause(fault.forMs))
+        await this.failovers.during(fault.kind, broker.freezeWhile(this.#calm.pause(fault.forMs)))
         return 'applied'
       case 'cut':
         return outcomeOf(await legs[fault.leg].apply(fault.fault, { withinMs: bounds.legWaitMs }))
@@ -229,6 +234,7 @@ export class SettleWorld {
       this.failovers.acknowledged(name, Number(partition), this.#options.trace.nowMs)
     if (msg === 'starting again from the committed offset') this.#reopened++
     if (msg === 'no barrier could be committed for long') this.#stalls++
+    if (msg.startsWith('an interval still lacks rows')) this.#lateIntervals++
     if (level === 'error' && alarms.some(alarm => msg.startsWith(alarm)))
       this.#options.trace.violate(`${name}: ${JSON.stringify({ ...line, time: undefined })}`, {
         shown: 'with the lines before',

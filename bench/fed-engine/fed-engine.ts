@@ -1,10 +1,16 @@
 import { Router } from 'zeromq'
-import { zeroChain } from '../../../schemas/chain.ts'
-import { type BridgeFrame, decodeBridgeFrame, encodeEngineFrame } from '../../../schemas/frames.ts'
-import { OutputMaker, session } from '../outputs.ts'
+import { zeroChain } from '../../schemas/chain.ts'
+import { type BridgeFrame, decodeBridgeFrame, encodeEngineFrame } from '../../schemas/frames.ts'
+import type { Session } from '../../core/events.ts'
 import { ZmtpPublisher, zmtpMessage } from './zmtp-publisher.ts'
 
 const heartbeatMs = 250
+/** An output with its place in the engine's sequence; the chain is the one after it. */
+export type MadeOutput = { readonly seq: bigint; readonly chain: Buffer; readonly payload: Buffer }
+
+/** Where a fed engine's outputs come from: the next `count` of one session. */
+export type OutputSource = { readonly session: Session; make(count: number): readonly MadeOutput[] }
+
 type Frames = readonly [Buffer, Buffer, Buffer]
 /** `end`: of its message among the bytes of all. */
 type Made = { readonly chain: Buffer; readonly frames: Frames; readonly end: number }
@@ -13,7 +19,7 @@ type Made = { readonly chain: Buffer; readonly frames: Frames; readonly end: num
 export class FedEngine {
   readonly #live: ZmtpPublisher
   readonly #replay: Router
-  readonly #maker = new OutputMaker()
+  readonly #source: OutputSource
   #made: readonly Made[] = []
   /** The messages of all that is made, one after the other. */
   #bytes: Buffer = Buffer.alloc(0)
@@ -26,16 +32,17 @@ export class FedEngine {
   #answering: Promise<void> = Promise.resolve()
   onAck: () => void = () => {}
 
-  private constructor(live: ZmtpPublisher, replay: Router) {
+  private constructor(source: OutputSource, live: ZmtpPublisher, replay: Router) {
+    this.#source = source
     this.#live = live
     this.#replay = replay
   }
 
-  static async open(): Promise<FedEngine> {
+  static async open(source: OutputSource): Promise<FedEngine> {
     const live = await ZmtpPublisher.open()
     const replay = new Router({ linger: 0 })
     await replay.bind('tcp://127.0.0.1:*')
-    const engine = new FedEngine(live, replay)
+    const engine = new FedEngine(source, live, replay)
     setInterval(() => engine.#heartbeat(), heartbeatMs)
     void engine.#listen()
     return engine
@@ -63,8 +70,11 @@ export class FedEngine {
     this.#before = this.#sent
     const frames = [
       ...unsent.map(({ chain, frames }) => ({ chain, frames })),
-      ...this.#maker.make(Math.max(0, count - unsent.length)).map(({ seq, chain, payload }) => {
-        return { chain, frames: encodeEngineFrame({ kind: 'OUT', at: { ...session, seq, chain }, payload }) }
+      ...this.#source.make(Math.max(0, count - unsent.length)).map(({ seq, chain, payload }) => {
+        return {
+          chain,
+          frames: encodeEngineFrame({ kind: 'OUT', at: { ...this.#source.session, seq, chain }, payload }),
+        }
       }),
     ]
     const messages = frames.map(each => zmtpMessage(each.frames))
@@ -89,7 +99,7 @@ export class FedEngine {
   }
 
   get #at() {
-    return { ...session, seq: BigInt(this.#sent), chain: this.#sentChain }
+    return { ...this.#source.session, seq: BigInt(this.#sent), chain: this.#sentChain }
   }
 
   async #listen(): Promise<void> {

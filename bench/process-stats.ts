@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { mean } from '../statistics.ts'
+import { mean } from './statistics.ts'
 
 const sampleMs = 250
 /** Linux counts a process's time in hundredths of a second, whatever its kernel does inside. */
@@ -13,7 +13,7 @@ export const cpuUs = (pid: number): number => {
   return (Number(fields[11]) + Number(fields[12])) * tickUs
 }
 
-const residentMb = (pid: number): number => {
+export const residentMb = (pid: number): number => {
   const kb = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   if (kb === undefined) throw new Error(`process ${pid} has no resident memory; did it end?`)
   return Number(kb) / 1024

@@ -1,0 +1,53 @@
+import type { EngineOutput } from '../../../core/events.ts'
+import { type Pos, pos, type UserId } from '../../../core/ids.ts'
+import type { OutgoingRecord } from '../../../runtime/kafka/port.ts'
+import { quietClientWarnings } from '../../../runtime/warnings.ts'
+import { serveParent } from '../../worker.ts'
+import { Exchange } from '../exchange.ts'
+import { LogMaker } from '../log-maker.ts'
+import { openBenchKafka } from '../places.ts'
+import type { MakerAnswer, MakerQuestion } from './questions.ts'
+
+quietClientWarnings()
+const [, , brokers = '', topic = ''] = process.argv
+const batchCount = 2_000
+
+const writer = await openBenchKafka(brokers.split(',')).openTxWriter({ transactionalId: `${topic}.bench` })
+const exchange = new Exchange({ seed: 1n })
+const log = new LogMaker()
+const timeOf = (): bigint => log.nextPos()
+
+let lastPos: Pos = pos(0n)
+
+const write = async (outputs: Iterable<EngineOutput>): Promise<void> => {
+  let records: OutgoingRecord[] = []
+  const flush = async (): Promise<void> => {
+    if (records.length > 0) await writer.commitBatch({ records })
+    records = []
+  }
+  for (const output of outputs) {
+    const { pos, value } = log.make(output)
+    lastPos = pos
+    records.push({ topic, partition: 0, key: null, value, timestampMs: pos / 1000n })
+    if (records.length === batchCount) await flush()
+  }
+  await flush()
+}
+
+/** Orders until there were so many trades. */
+const orders = function* (trades: number): Iterable<EngineOutput> {
+  const end = exchange.trades + trades
+  while (exchange.trades < end) yield exchange.order(timeOf())
+}
+
+const account = (user: UserId) =>
+  exchange.assets.map(asset => {
+    const { available, frozen, version } = exchange.account(user, asset)
+    return { asset, available, frozen, version }
+  })
+
+serveParent({}, async (question: MakerQuestion): Promise<MakerAnswer> => {
+  if (question.kind === 'open') await write(exchange.opening(timeOf))
+  if (question.kind === 'trade') await write(orders(question.trades))
+  return { lastPos, accounts: question.kind === 'accounts' ? question.users.map(account) : [] }
+})

@@ -1,0 +1,83 @@
+import { join } from 'node:path'
+import { Worker } from '../worker.ts'
+import type { BareAnswer, BareQuestion } from './bare-store/main.ts'
+import { checkBalances } from './check-balances.ts'
+import { drainByRepartition, drainBySettle, type Drained, type Settled } from './drain.ts'
+import type { MakerAnswer, MakerQuestion } from './maker/questions.ts'
+import type { ReplacedAnswer, ReplacedQuestion } from './replaced/main.ts'
+import { type BenchStream, makeKeyspace, makeTables } from './stream.ts'
+
+const rounds = 5
+/** Settled before anything is measured: the servers warm up, and the first rate says how many make a round. */
+const firstTrades = 6_000
+const settleSeconds = 8
+const mostTrades = 40_000
+const replacedMs = 5_000
+export const manyInFlight = 64
+const stepWithinMs = 180_000
+const batchRecords = 500
+
+export type Round = {
+  readonly trades: number
+  readonly repartition: Drained
+  readonly settle: Settled
+  readonly bare: BareAnswer
+  readonly oneByOne: ReplacedAnswer
+  readonly many: ReplacedAnswer
+}
+
+/** Rounds of all the designs after one another, on the same servers and the same trades. */
+export const measureThroughput = async (
+  stream: BenchStream,
+  say: (line: string) => void,
+): Promise<readonly Round[]> => {
+  const { names, place, brokers, store, kafka } = stream
+  await using ending = new AsyncDisposableStack()
+  const worker = async <Question, Answer>(entry: string, args: readonly string[]) => {
+    const started = await Worker.start<object, Question, Answer>(join(import.meta.dirname, entry), args)
+    ending.defer(() => started.stop())
+    return started
+  }
+  const [bareKeyspace, replacedKeyspace] = [`${names.stream}_bare`, `${names.stream}_replaced`]
+  await makeTables(stream, bareKeyspace)
+  await makeKeyspace(stream, replacedKeyspace)
+  const [bus, address] = [brokers.join(','), JSON.stringify(store)]
+  const maker = await worker<MakerQuestion, MakerAnswer>('maker/main.ts', [bus, names.topics.log])
+  const bare = await worker<BareQuestion, BareAnswer>('bare-store/main.ts', [
+    ...[bus, address, bareKeyspace, names.topics.users, `${batchRecords}`],
+  ])
+  const replaced = await worker<ReplacedQuestion, ReplacedAnswer>('replaced/main.ts', [address, replacedKeyspace])
+  const within = { withinMs: stepWithinMs }
+
+  const round = async (trades: number): Promise<Round> => {
+    const { lastPos } = await maker.ask({ kind: 'trade', trades }, within)
+    const { ends, ...repartition } = await drainByRepartition(place, { kafka, names, lastPos, ...within })
+    const settle = await drainBySettle(place, { kafka, names, ends, ...within })
+    const oneByOne = await replaced.ask({ inFlight: 1, forMs: replacedMs }, within)
+    const many = await replaced.ask({ inFlight: manyInFlight, forMs: replacedMs }, within)
+    await bare.ask({ kind: 'fold', keep: true }, within)
+    const played = await bare.ask({ kind: 'play' }, within)
+    return { trades, repartition, settle, bare: played, oneByOne, many }
+  }
+
+  say('funding the users and warming up')
+  const { lastPos } = await maker.ask({ kind: 'open' }, within)
+  const { ends } = await drainByRepartition(place, { kafka, names, lastPos, ...within })
+  await drainBySettle(place, { kafka, names, ends, ...within })
+  await bare.ask({ kind: 'fold', keep: false }, within)
+  const first = await round(firstTrades)
+  const trades = Math.min(mostTrades, Math.ceil((settleSeconds * firstTrades) / first.settle.seconds))
+
+  const measured: Round[] = []
+  for (let number = 1; number <= rounds; number++) {
+    const done = await round(trades)
+    measured.push(done)
+    const rates = [done.settle.seconds, done.bare.seconds, done.repartition.seconds].map(seconds => trades / seconds)
+    const shown = [...rates, done.oneByOne.perSecond, done.many.perSecond].map(Math.round)
+    say(
+      `round ${number}, trades/s: settle ${shown[0]}, bare store ${shown[1]}, repartition ${shown[2]}, replaced one by one ${shown[3]}, ${manyInFlight} at once ${shown[4]}`,
+    )
+  }
+  await checkBalances(stream, maker)
+  return measured
+}
