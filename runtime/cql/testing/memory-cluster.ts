@@ -101,7 +101,8 @@ export class MemoryCluster {
         })
       const waited = new AbortController()
       await Promise.race([enough.promise, clock.sleep(writeTimeoutMs, waited.signal)])
-      waited.abort()
+      // A reason of our own: the standard one has a stack, which costs more than all the rest.
+      waited.abort('over')
       if (left > 0) throw response(codes.writeTimeout, `${left} replicas too few have written`)
     })
   }

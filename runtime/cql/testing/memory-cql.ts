@@ -38,10 +38,10 @@ export class MemoryCql implements CqlPort {
     this.#again = new SendAgain({ ...options, inFlight })
   }
 
-  query(cql: string, params: readonly CqlParam[] = [], signal?: AbortSignal): Promise<readonly CqlRow[]> {
+  async query(cql: string, params: readonly CqlParam[] = [], signal?: AbortSignal): Promise<readonly CqlRow[]> {
     const { cluster, name } = this.#options
     bindParams(params, cql)
-    return this.#ask(signal, cql, () => cluster.read(name, cql, params))
+    return await this.#ask(signal, cql, () => cluster.read(name, cql, params))
   }
 
   async *scan(
