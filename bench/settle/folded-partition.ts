@@ -1,6 +1,6 @@
 import type { UserRecord } from '../../core/events.ts'
 import type { Cell } from '../../core/fold.ts'
-import { type AssetId, type Pos, pos, type UserId } from '../../core/ids.ts'
+import { type AssetId, pos, type UserId } from '../../core/ids.ts'
 import { BatchFold, type BatchRows, type PartitionState, userOf } from '../../processor/settle/batch-fold.ts'
 import { CellCache, type Wallet } from '../../processor/settle/cell-cache.ts'
 import { OpenOrders } from '../../processor/settle/open-orders.ts'
@@ -16,7 +16,7 @@ export class FoldedPartition {
   readonly #cache = new CellCache({ maxCells: Number.MAX_SAFE_INTEGER })
 
   constructor(partition: number) {
-    this.#state = { partition, sums: new Map(), lastBarrier: pos(0n) as Pos, parked: new Map() }
+    this.#state = { partition, sums: new Map(), lastBarrier: pos(0n), parked: new Map() }
   }
 
   /** The rows of one batch. @throws Error when a user's balance does not follow: settle would read the log again */
