@@ -11,7 +11,7 @@ import {
 import { outDir } from '../report.ts'
 import { exchangeSize } from './exchange.ts'
 
-const bounds = { readyMs: 60_000, stopMs: 30_000, metricsMs: 5_000 } as const
+const bounds = { readyMs: 60_000, stopMs: 60_000, metricsMs: 60_000 } as const
 
 /** Where a stream's services are, and what all of them are told. */
 export type Place = {
