@@ -9,7 +9,7 @@ import { byLabel } from './metrics.ts'
 import { BenchService, type Place } from './service.ts'
 import { closingBarriers, offsetOfLast } from './tails.ts'
 
-const pollMs = 50
+const pollMs = 100
 const closeWithinMs = 30_000
 const commitWithinMs = 60_000
 

@@ -1,8 +1,10 @@
 import type { UserRecord } from '../../core/events.ts'
 import type { Cell } from '../../core/fold.ts'
-import { type AssetId, type Pos, pos, type UserId } from '../../core/ids.ts'
+import { type AssetId, pos, type UserId } from '../../core/ids.ts'
 import { BatchFold, type BatchRows, type PartitionState, userOf } from '../../processor/settle/batch-fold.ts'
 import { CellCache, type Wallet } from '../../processor/settle/cell-cache.ts'
+import { OpenOrders } from '../../processor/settle/open-orders.ts'
+import { bucketRules } from '../../schemas/cql/placement.ts'
 
 /**
  * One partition of `user.outputs` through settle's own fold, from its first record on and into nothing: the statements
@@ -14,7 +16,7 @@ export class FoldedPartition {
   readonly #cache = new CellCache({ maxCells: Number.MAX_SAFE_INTEGER })
 
   constructor(partition: number) {
-    this.#state = { partition, sums: new Map(), lastBarrier: pos(0n) as Pos, parked: new Map() }
+    this.#state = { partition, sums: new Map(), lastBarrier: pos(0n), parked: new Map() }
   }
 
   /** The rows of one batch. @throws Error when a user's balance does not follow: settle would read the log again */
@@ -22,14 +24,19 @@ export class FoldedPartition {
     const wallets = new Map<UserId, Wallet>()
     for (const record of records) {
       const user = userOf(record)
-      if (user !== null && !wallets.has(user))
-        wallets.set(user, this.#cache.get(user) ?? this.#cache.load(user, new Map()))
+      if (user !== null && !wallets.has(user)) wallets.set(user, this.#cache.get(user) ?? this.#load(user))
     }
-    const fold = new BatchFold(this.#state, this.#cache, wallets)
+    const fold = new BatchFold({ state: this.#state, cache: this.#cache, wallets, buckets: bucketRules })
     for (const record of records) fold.take(record)
     const [refused] = fold.waiting.keys()
     if (refused !== undefined) throw new Error(`user ${refused} does not follow its balance: it would be parked`)
     return fold.rows()
+  }
+
+  #load(user: UserId): Wallet {
+    const wallet = this.#cache.load(user, { cells: new Map(), bucket: null })
+    this.#cache.loadOpenOrders(wallet, new OpenOrders(user, new Map()))
+    return wallet
   }
 
   cell(user: UserId, asset: number): Cell | undefined {

@@ -38,6 +38,10 @@ export const measureLatency = async (
       return service
     }),
   )
+  const died = Promise.race(services.map(service => service.died()))
+  // Whoever waits for the feeder hears of it; at the end they are asked to stop.
+  died.catch(() => {})
+  const feed = (question: LiveQuestion, withinMs: number) => Promise.race([feeder.ask(question, { withinMs }), died])
   const chain = await Worker.start<object, Pace, ChainAnswer>(join(import.meta.dirname, 'chain/main.ts'), [
     ...[bare.brokers.join(','), JSON.stringify(bare.store), bare.names.keyspace],
     ...[bare.names.topics.log, bare.names.topics.users],
@@ -45,10 +49,10 @@ export const measureLatency = async (
   ending.defer(() => chain.stop())
 
   say('funding the users through all services')
-  await feeder.ask({ kind: 'open' }, { withinMs: openWithinMs })
+  await feed({ kind: 'open' }, openWithinMs)
   // The first run waits until everything before it is in the store, and warms up.
   const pace = { count: (paceSeconds + warmUpSeconds) * outputsPerSecond, perSecond: outputsPerSecond }
-  await feeder.ask({ kind: 'pace', ...pace }, { withinMs: openWithinMs })
+  await feed({ kind: 'pace', ...pace }, openWithinMs)
   await chain.ask(pace, { withinMs: runWithinMs })
 
   const quantiles = ({ latenciesMs }: ChainAnswer): Quantiles =>
@@ -56,7 +60,7 @@ export const measureLatency = async (
   const measured: LatencyRound[] = []
   let replayed = 0
   for (let round = 1; round <= rounds; round++) {
-    const ours = await feeder.ask({ kind: 'pace', ...pace }, { withinMs: runWithinMs })
+    const ours = await feed({ kind: 'pace', ...pace }, runWithinMs)
     const theirs = await chain.ask(pace, { withinMs: runWithinMs })
     replayed = ours.replayed
     measured.push({ pipeline: quantiles(ours), chain: quantiles(theirs) })

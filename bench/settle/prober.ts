@@ -39,12 +39,11 @@ export class Prober {
 
   async #look(user: UserId): Promise<void> {
     for (let waiting = this.#due.get(user) ?? []; waiting.length > 0; ) {
+      // Such a user has one asset.
       const [cell] = (await readWallet(this.#cql, user, this.#signal)).values()
       const nowMs = performance.now()
-      for (let next = waiting[0]; next && cell && cell.version >= next.version; next = waiting[0]) {
-        this.#latenciesMs.push(nowMs - next.dueMs)
-        waiting.shift()
-      }
+      const seen = waiting.filter(({ version }) => version <= (cell?.version ?? 0n))
+      for (const { dueMs } of waiting.splice(0, seen.length)) this.#latenciesMs.push(nowMs - dueMs)
       if (waiting.length > 0) await pause(lookEveryMs)
     }
     this.#due.delete(user)

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { Exit } from '../../sim/pipeline/service-process.ts'
 import { ServiceProcess } from '../../sim/pipeline/service-process.ts'
 import {
   commonEnvironment,
@@ -55,19 +54,22 @@ export class BenchService {
     return this.#process.pid
   }
 
+  /** Never resolves; rejects with its last words when it has ended. */
+  async died(): Promise<never> {
+    const { code, message } = await this.#process.ended
+    throw new Error(`${this.#process.name} ended with exit code ${code}: ${message} (${this.#process.logFile})`)
+  }
+
   /** Its metrics in Prometheus' text. @throws Error when it ended, with its last words */
   async metrics(): Promise<string> {
-    if (!this.#process.isRunning) {
-      const { code, message } = await this.#process.ended
-      throw new Error(`${this.#process.name} ended with exit code ${code}: ${message} (${this.#process.logFile})`)
-    }
+    if (!this.#process.isRunning) return this.died()
     const answer = await fetch(`${this.#http}/metrics`, { signal: AbortSignal.timeout(bounds.metricsMs) })
     return answer.text()
   }
 
   /** @throws Error when it does not end with 0 */
   async stop(): Promise<void> {
-    const { code, message }: Exit = await this.#process.stop({ withinMs: bounds.stopMs })
+    const { code, message } = await this.#process.stop({ withinMs: bounds.stopMs })
     if (code !== 0) throw new Error(`${this.#process.name} ended with exit code ${code}: ${message}`)
   }
 

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { serviceEnvironment, type Stack } from '../../local/stack.ts'
-import { type CqlPort } from '../../runtime/cql/port.ts'
+import type { CqlPort } from '../../runtime/cql/port.ts'
 import { migrateStore } from '../../runtime/cql/migrate.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import { namesOf, type StreamNames } from '../../runtime/names.ts'
@@ -27,7 +27,7 @@ export type BenchStream = AsyncDisposable & {
 export const openStream = async (stack: Stack, stream: string): Promise<BenchStream> => {
   const archiveDir = join(stack.dataDir, 'archive', stream)
   await mkdir(archiveDir, { recursive: true })
-  const [node] = stack.servers.filter(({ server }) => server === 'cassandra')
+  const node = stack.servers.find(({ server }) => server === 'cassandra')
   const place: Place = {
     stream,
     servers: serviceEnvironment(stack),
@@ -68,7 +68,7 @@ export const openStream = async (stack: Stack, stream: string): Promise<BenchStr
 /** The same tables once more, for statements that are played without a stream behind them. */
 export const makeTables = ({ store }: Pick<BenchStream, 'store'>, keyspace: string): Promise<unknown> =>
   migrateStore({
-    open: ({ keyspace } = {}) => openBenchCql(store, keyspace),
+    open: ({ keyspace }) => openBenchCql(store, keyspace),
     keyspace,
     stream: keyspace,
     partitions: exchangeSize.partitions,

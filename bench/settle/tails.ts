@@ -46,8 +46,7 @@ export const closingBarriers = async (
         return record?.kind === 'Barrier' && record.src === src ? record.pos : null
       }),
     )
-    if (tails.every(tail => tail !== null))
-      return new Map(tails.map((pos, partition) => [partition, pos as Pos] as const))
+    if (tails.every(tail => tail !== null)) return new Map(tails.map((pos, partition) => [partition, pos] as const))
     if (performance.now() > deadline)
       throw new Error(`no barrier behind offset ${src} of the log within ${withinMs} ms`)
     await pause(pollMs)

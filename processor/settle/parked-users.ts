@@ -14,14 +14,17 @@ export const loadParked = async ({
   partition,
   partitions,
   upTo,
+  signal,
 }: {
   readonly cql: CqlPort
   readonly partition: number
   readonly partitions: number
   readonly upTo: Pos
+  /** Nobody waits any more for a store that does not answer. */
+  readonly signal: AbortSignal
 }): Promise<Map<UserId, Parking>> => {
   const rows: { readonly user: UserId; readonly parking: Parking }[] = []
-  for await (const row of cql.scan('SELECT user_id, pos, asset, version FROM parked')) {
+  for await (const row of cql.scan('SELECT user_id, pos, asset, version FROM parked', [], { signal })) {
     const user = row['user_id'] as UserId
     const parking = { pos: row['pos'] as Pos, asset: row['asset'] as AssetId, version: row['version'] as bigint }
     if (partitionOf(user, partitions) !== partition || parking.pos > upTo) continue
@@ -34,7 +37,11 @@ export const loadParked = async ({
   }
   const parked = new Map<UserId, Parking>()
   for (const { user, parking } of rows) {
-    const [row] = await cql.query('SELECT bal FROM balances WHERE user_id = ? AND asset = ?', [user, parking.asset])
+    const [row] = await cql.query(
+      'SELECT bal FROM balances WHERE user_id = ? AND asset = ?',
+      [user, parking.asset],
+      signal,
+    )
     const version = row ? ((row['bal'] as readonly CqlValue[])[2] as bigint) : 0n
     if (version < parking.version) parked.set(user, parking)
   }

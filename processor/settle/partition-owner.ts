@@ -96,7 +96,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   static async open(options: OwnerOptions): Promise<PartitionOwner> {
     const { cql, partition, partitions, start, metrics } = options
     const commits = await BarrierCommits.open(options)
-    const parked = await loadParked({ cql, partition, partitions, upTo: start.pos })
+    const parked = await loadParked({ cql, partition, partitions, upTo: start.pos, signal: options.signal })
     metrics.parked.set({ partition }, parked.size)
     const owner = new PartitionOwner(options, commits, parked)
     const fail = (error: unknown): void => owner.#fail(error)

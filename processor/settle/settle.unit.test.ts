@@ -159,6 +159,20 @@ describe('whatever the engine did', () => {
     await expect(done).resolves.toBeUndefined()
   })
 
+  test('stops while a partition opens and the store does not answer', async () => {
+    const world = new SettledWorld(topicOf([], 1))
+    let asked = 0
+    world.store.hooks.onQuery = cql => {
+      if (!cql.endsWith('FROM parked')) return
+      asked++
+      return new Promise(() => {})
+    }
+    const done = world.start()
+    await world.until('every partition opens', () => asked === partitions)
+    await world.stop()
+    await expect(done).resolves.toBeUndefined()
+  })
+
   test('stopped and started in the middle, it goes on', async () => {
     const stops = fc.array(fc.nat({ max: 200 }), { minLength: 1, maxLength: 4 })
     await fc.assert(

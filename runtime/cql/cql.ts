@@ -115,9 +115,9 @@ class Cql implements CqlPort {
   async *scan(
     cql: string,
     params: readonly CqlParam[] = [],
-    { pageRows = cqlLimits.pageRows }: { readonly pageRows?: number } = {},
+    { pageRows = cqlLimits.pageRows, signal }: { readonly pageRows?: number; readonly signal?: AbortSignal } = {},
   ): AsyncIterable<CqlRow> {
-    for await (const page of this.#pages(cql, params, pageRows)) yield* page
+    for await (const page of this.#pages(cql, params, pageRows, signal)) yield* page
   }
 
   async *#pages(

@@ -3,7 +3,11 @@ export interface CqlPort {
   /** All rows of one query, for results that are known to be small. Amounts come as bigint. */
   query(cql: string, params?: readonly CqlParam[], signal?: AbortSignal): Promise<readonly CqlRow[]>
   /** Rows of any number, page by page; empty pages in the middle are passed over. */
-  scan(cql: string, params?: readonly CqlParam[], options?: { readonly pageRows?: number }): AsyncIterable<CqlRow>
+  scan(
+    cql: string,
+    params?: readonly CqlParam[],
+    options?: { readonly pageRows?: number; readonly signal?: AbortSignal },
+  ): AsyncIterable<CqlRow>
   /**
    * Writes to ONE partition key, sent again with the same bytes until acknowledged: every write carries its own
    * timestamp, so a repeated or late one changes nothing. Statements may be of several tables that share the key; they

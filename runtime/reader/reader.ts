@@ -175,12 +175,18 @@ export class Reader<R> {
     if (!start || owned.aborted) return
     const life = new AbortController()
     const signal = AbortSignal.any([owned, life.signal])
-    const worker = await this.#options.open({
+    const opening = this.#options.open({
       partition,
       start,
       signal,
       commit: progress => membership.commit(assignment, partition, toCommitted(progress)),
     })
+    const worker = await opening.catch((error: unknown) => {
+      // Given up half-way, with nothing taken: whoever opens it next meets what is really wrong.
+      if (!owned.aborted) throw error
+      return null
+    })
+    if (!worker) return
     const share = Math.floor(fetchBytes.all / assignment.partitions.length)
     const maxBytes = Math.max(fetchBytes.least, Math.min(share, fetchBytes.most))
     const following = this.#follow({ partition, start, worker, fetcher, maxBytes, signal })

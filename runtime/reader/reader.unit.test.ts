@@ -59,10 +59,12 @@ type Behaviour = {
   readonly take?: (records: readonly ReadRecord<Note>[], worker: Worker) => Promise<void>
   readonly close?: (worker: Worker) => Promise<void>
   readonly failed?: Promise<never>
+  /** Before the worker is there. */
+  readonly opening?: (signal: AbortSignal) => Promise<void>
 }
 
 const reading = (
-  { take, close, failed }: Behaviour = {},
+  { take, close, failed, opening }: Behaviour = {},
   {
     name = 'one',
     partitions = 1,
@@ -79,8 +81,9 @@ const reading = (
     topic,
     partitions,
     numbering: notes,
-    open: ({ partition, start, commit }) => {
+    open: async ({ partition, start, commit, signal }) => {
       told.push(`${name} opens ${partition}`)
+      await opening?.(signal)
       const worker: Worker = {
         partition,
         start,
@@ -97,7 +100,7 @@ const reading = (
         ...(failed ? { failed } : {}),
       }
       workers.push(worker)
-      return Promise.resolve(worker)
+      return worker
     },
   })
   const done = reader.run(stopping.signal)
@@ -347,6 +350,22 @@ describe('when assignments change', () => {
     await eventually('one has both again', () => one.reader.owned.length === 2)
     await one.stop()
     expect(one.reader.owned).toEqual([])
+  })
+
+  test('a worker that was still opening is given up, and the next one opens', async () => {
+    topicOf(1)
+    fill(0, 1, 2)
+    let openings = 0
+    const silentStore = (signal: AbortSignal): Promise<void> =>
+      openings++ > 0
+        ? Promise.resolve()
+        : new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))))
+    const one = reading({ opening: silentStore })
+    await eventually('it opens', () => openings === 1)
+    broker.group(group).rebalance()
+    await eventually('it reads', () => one.numbers().length === 2)
+    await one.stop()
+    expect(told).toEqual(['one opens 0', 'one opens 0', 'one closes 0'])
   })
 
   test('several at once leave one worker for each partition, whatever came between', async () => {

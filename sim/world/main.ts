@@ -49,6 +49,8 @@ try {
   process.exitCode = settings.shows === 'trace' ? await replay(settings.first) : await runMany(settings)
 } catch (error) {
   const isSettings = error instanceof SimSettingsError
-  process.stderr.write(`sim: ${isSettings ? error.message : String(error instanceof Error ? error.stack : error)}\n`)
+  process.stderr.write(
+    `sim: ${isSettings ? error.message : error instanceof Error ? error.stack : JSON.stringify(error)}\n`,
+  )
   process.exitCode = isSettings ? 2 : 1
 }

@@ -1,5 +1,5 @@
 import type { CommandRecord, CorrectionBody, EnginePosition } from '../../core/events.ts'
-import { type UserId, userId } from '../../core/ids.ts'
+import { assetId, type UserId, userId } from '../../core/ids.ts'
 import { KafkaFailure } from '../../runtime/kafka/port.ts'
 import { MemoryCql } from '../../runtime/cql/testing/memory-cql.ts'
 import type { CqlPort } from '../../runtime/cql/port.ts'
@@ -43,6 +43,7 @@ export class Operator {
       for (const command of this.#asked.values()) await this.#send(command)
       await this.#acceptLoss()
       await this.#heal()
+      await this.#closeEarly()
     }
   }
 
@@ -54,6 +55,7 @@ export class Operator {
         `${record.command.id} was answered by a ${record.kind}${record.kind === 'Refused' ? `: ${record.reason}` : ''}`,
       )
       if (record.kind === 'Gap') this.#world.reach('a Gap was accepted')
+      if (record.kind === 'Redrive') this.#world.reach('a parked user was redriven')
     }
   }
 
@@ -75,16 +77,31 @@ export class Operator {
   async #heal(): Promise<void> {
     const users = new Set<UserId>()
     for await (const row of this.#cql.scan('SELECT user_id FROM parked')) users.add(userId(row['user_id'] as bigint))
-    for (const user of users)
+    for (const user of users) {
+      if (this.#world.parking.now.has(user) && this.#dice.chance(0.3))
+        await this.#ask({ kind: 'Redrive', command: this.#command('redrive'), user })
       for (const hole of this.#dice.shuffled(this.#log.holes(user))) {
         const key = `${user} ${hole.asset} ${hole.to}`
         if (this.#sent.has(key)) continue
         this.#sent.add(key)
-        await this.correct(this.#log.correctionOf(user, hole))
+        await this.#correct(this.#log.correctionOf(user, hole))
       }
+    }
   }
 
-  async correct(correction: CorrectionBody): Promise<void> {
+  /** Support has told of a booking that never came: it is corrected before the next output would show the hole. */
+  async #closeEarly(): Promise<void> {
+    for (const { user, asset, version } of this.#world.engine.skipped) {
+      const key = `${user} ${asset} ${version}`
+      if (this.#sent.has(key) || this.#log.newest(user, asset) !== version - 1n || !this.#dice.chance(0.5)) continue
+      this.#sent.add(key)
+      const hole = { asset: assetId(asset), from: version, to: version }
+      await this.#correct(this.#log.correctionOf(userId(user), hole))
+      if (!this.#world.parking.now.has(user)) this.#world.reach('a Correction closed a hole before anybody was parked')
+    }
+  }
+
+  async #correct(correction: CorrectionBody): Promise<void> {
     await this.#ask({ kind: 'Correct', command: this.#command('correct'), correction })
   }
 

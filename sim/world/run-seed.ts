@@ -93,4 +93,5 @@ const everySo = (nowMs: number, periodMs: number): ((nowMs: number) => boolean) 
   }
 }
 
-const errorText = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))
+const errorText = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : JSON.stringify(error)

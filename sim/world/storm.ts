@@ -76,7 +76,7 @@ const acts: readonly Act[] = [
     weight: 6,
     run: storm => {
       storm.world.fault('process killed')
-      storm.process()?.kill()
+      kill(storm)
     },
   },
   {
@@ -115,6 +115,15 @@ const perilActs = {
   'lost-journal': { weight: 1, run: storm => loseJournal(storm) },
   'clock-jump': { weight: 2, run: storm => jumpClock(storm) },
 } as const satisfies Readonly<Record<string, Act>>
+
+const kill = (storm: Storm): void => {
+  const { broker, names } = storm.world
+  const process = storm.process()
+  const id = process?.name.startsWith('bridge') ? names.transactionalIds.bridge : names.transactionalIds.repartition
+  if (!process?.name.startsWith('settle') && broker.producer(id).isOpen)
+    storm.world.reach('a process died with its transaction open')
+  process?.kill()
+}
 
 const rebalance = (storm: Storm): void => {
   const { broker, names } = storm.world
@@ -216,7 +225,8 @@ const loseJournal = (storm: Storm): void => {
 
 const jumpClock = (storm: Storm): void => {
   const { explained, timeline } = storm.world
-  const process = storm.process()
+  // Only a bridge's clock goes anywhere.
+  const process = storm.dice.pick(storm.world.fleet.of('bridge'))
   if (!process) return
   const ms = storm.dice.pick([-1, 1]) * storm.dice.pick([500, 15_000, 3_600_000])
   storm.tell('clock jumped', `the clock of ${process.name} jumps by ${ms} ms`)

@@ -73,8 +73,10 @@ export class Timeline implements Clock {
   /** Everything that waits for no time has happened. */
   #settled(): Promise<void> {
     this.#turns++
-    const wait = this.#turns % turnsBetweenRests === 0 ? setImmediate : process.nextTick
-    return new Promise(resolve => void wait(resolve))
+    return new Promise(resolve => {
+      if (this.#turns % turnsBetweenRests === 0) setImmediate(resolve)
+      else process.nextTick(resolve)
+    })
   }
 
   #plan(ms: number, run: () => void): Event {

@@ -17,6 +17,7 @@ const rooms = [
   'sim/engine',
   'sim/pipeline',
   'sim/demo',
+  'sim/world',
   'local',
   'bench',
 ] as const
@@ -36,6 +37,7 @@ const allowed: Readonly<Record<Room, readonly Room[]>> = {
   'sim/engine': ['schemas'],
   'sim/pipeline': [],
   'sim/demo': ['schemas', 'runtime', 'sim/pipeline', 'local'],
+  'sim/world': [...inner, 'bridge', 'processor/repartition', 'processor/settle', 'ops', 'sim/engine'],
   local: [],
   bench: rooms,
 }

@@ -7,7 +7,7 @@ export type MakerQuestion =
   | { readonly kind: 'trade'; readonly trades: number }
   | { readonly kind: 'accounts'; readonly users: readonly UserId[] }
 
-export type Account = {
+type Account = {
   readonly asset: number
   readonly available: bigint
   readonly frozen: bigint

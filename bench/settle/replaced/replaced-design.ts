@@ -79,8 +79,8 @@ export class ReplacedDesign {
     const orders = [buyOrder, sellOrder, taker, buyFee, sellFee]
     await this.#client.execute(insertTrade, [id, time, symbol, price, quantity, quote, buyer, seller, ...orders])
     await this.#post({ user: buyer, asset: base, available: quantity - buyFee, frozen: 0n })
-    await this.#post({ user: buyer, asset: quoteAsset, available: 0n, frozen: -quote })
-    await this.#post({ user: seller, asset: base, available: 0n, frozen: -quantity })
+    await this.#post({ user: buyer, asset: quoteAsset, available: 0n, frozen: 0n - quote })
+    await this.#post({ user: seller, asset: base, available: 0n, frozen: 0n - quantity })
     await this.#post({ user: seller, asset: quoteAsset, available: quote - sellFee, frozen: 0n })
   }
 

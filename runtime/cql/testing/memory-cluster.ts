@@ -6,7 +6,7 @@ import { MemoryNode } from './memory-node.ts'
 import { type MemoryTables, sameRow, select } from './memory-tables.ts'
 
 /** A request's way to its coordinator and back. `lost`: nobody hears more of it, whether it had an effect or not. */
-export type CqlDelivery = 'delivered' | 'request-lost' | 'answer-lost'
+type CqlDelivery = 'delivered' | 'request-lost' | 'answer-lost'
 
 export type MemoryClusterOptions = {
   readonly clock: Clock
@@ -101,7 +101,8 @@ export class MemoryCluster {
         })
       const waited = new AbortController()
       await Promise.race([enough.promise, clock.sleep(writeTimeoutMs, waited.signal)])
-      waited.abort()
+      // A reason of our own: the standard one has a stack, which costs more than all the rest.
+      waited.abort('over')
       if (left > 0) throw response(codes.writeTimeout, `${left} replicas too few have written`)
     })
   }

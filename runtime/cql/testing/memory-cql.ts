@@ -38,14 +38,18 @@ export class MemoryCql implements CqlPort {
     this.#again = new SendAgain({ ...options, inFlight })
   }
 
-  query(cql: string, params: readonly CqlParam[] = [], signal?: AbortSignal): Promise<readonly CqlRow[]> {
+  async query(cql: string, params: readonly CqlParam[] = [], signal?: AbortSignal): Promise<readonly CqlRow[]> {
     const { cluster, name } = this.#options
     bindParams(params, cql)
-    return this.#ask(signal, cql, () => cluster.read(name, cql, params))
+    return await this.#ask(signal, cql, () => cluster.read(name, cql, params))
   }
 
-  async *scan(cql: string, params: readonly CqlParam[] = []): AsyncIterable<CqlRow> {
-    yield* await this.query(cql, params)
+  async *scan(
+    cql: string,
+    params: readonly CqlParam[] = [],
+    options?: { readonly signal?: AbortSignal },
+  ): AsyncIterable<CqlRow> {
+    yield* await this.query(cql, params, options?.signal)
   }
 
   async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {

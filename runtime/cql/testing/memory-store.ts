@@ -75,13 +75,17 @@ export class MemoryStore implements CqlPort {
     return [...liveRows([this.#tables], table)].map(shownRow)
   }
 
-  async query(cql: string, params: readonly CqlParam[] = []): Promise<readonly CqlRow[]> {
-    await this.hooks.onQuery?.(cql, params)
+  async query(cql: string, params: readonly CqlParam[] = [], signal?: AbortSignal): Promise<readonly CqlRow[]> {
+    await Promise.race([this.hooks.onQuery?.(cql, params), aborted(signal)])
     return select([this.#tables], cql, params).rows
   }
 
-  async *scan(cql: string, params: readonly CqlParam[] = []): AsyncIterable<CqlRow> {
-    yield* await this.query(cql, params)
+  async *scan(
+    cql: string,
+    params: readonly CqlParam[] = [],
+    options?: { readonly signal?: AbortSignal },
+  ): AsyncIterable<CqlRow> {
+    yield* await this.query(cql, params, options?.signal)
   }
 
   async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {

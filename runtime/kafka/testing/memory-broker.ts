@@ -53,6 +53,8 @@ export type MemoryBrokerOptions = {
   readonly brokerClockUs?: () => bigint
   /** What becomes of a request; asked once for each. */
   readonly network?: (request: BrokerRequest) => Delivery
+  /** Told what a request did that was held up. */
+  readonly onLate?: (request: BrokerRequest, outcome: 'done' | 'refused') => void
   /** Of the way there, and again of the way back. */
   readonly latencyMs?: (request: BrokerRequest) => number
   /** From the decision on a transaction until one of its partitions shows it. */
@@ -95,6 +97,7 @@ export class MemoryBroker {
     this.options = {
       brokerClockUs: () => options.clock.nowUs(),
       network: () => 'delivered',
+      onLate: () => {},
       latencyMs: () => 0,
       markerDelayMs: () => 0,
       rebalanceDelayMs: () => 0,
@@ -180,7 +183,7 @@ export class MemoryBroker {
     if (delivery instanceof KafkaFailure) throw delivery
     if (delivery === 'request-lost') throw lost(request)
     if (typeof delivery === 'object') {
-      void this.#late(delivery.lateMs, effect)
+      void this.#late(request, delivery.lateMs, effect)
       throw lost(request)
     }
     for (const producer of this.#producers.values()) producer.expire()
@@ -190,13 +193,15 @@ export class MemoryBroker {
     return answer
   }
 
-  async #late(ms: number, effect: () => unknown): Promise<void> {
+  async #late(request: BrokerRequest, ms: number, effect: () => unknown): Promise<void> {
     await this.options.clock.sleep(ms)
     try {
       await effect()
     } catch {
-      // Fenced, or over, meanwhile: whoever is told of it is gone.
+      // Fenced, or over, meanwhile: whoever would be told of it is gone.
+      return this.options.onLate(request, 'refused')
     }
+    this.options.onLate(request, 'done')
   }
 
   async #travel(request: BrokerRequest): Promise<void> {

@@ -40,7 +40,8 @@ export class MemoryFetcher implements Fetcher {
     const over = new AbortController()
     const { changed } = this.#kafka.broker.log(topic, partition)
     await Promise.race([changed, clock.sleep(fetchWaitMs, AbortSignal.any([over.signal, this.#closing.signal]))])
-    over.abort()
+    // A reason of our own: the standard one has a stack, which costs more than all the rest.
+    over.abort('over')
   }
 
   #checkOpen(): void {

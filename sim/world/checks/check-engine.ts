@@ -53,7 +53,7 @@ const checkBalances = (world: World): void => {
   const { engine } = world
   const stored = new Map(
     rowsOf(world, 'SELECT user_id, asset, bal FROM balances').map(row => [
-      `${String(row['user_id'])}/${String(row['asset'])}`,
+      `${row['user_id'] as bigint}/${row['asset'] as number}`,
       (row['bal'] as readonly bigint[]).slice(0, 3).join(),
     ]),
   )
@@ -70,24 +70,22 @@ const checkBalances = (world: World): void => {
     world.violate("balances are the engine's", `the store has a balance ${key} that the engine has not`)
 }
 
+type StoredOrder = { readonly order_id: bigint; readonly remaining: bigint; readonly state: string }
+
 const checkOrders = (world: World): void => {
   const { truth } = world.engine
   const open = new Map(
-    rowsOf(world, 'SELECT order_id, remaining, state FROM open_orders').map(row => [row['order_id'] as bigint, row]),
+    rowsOf(world, 'SELECT orders FROM open_orders')
+      .flatMap(row => (row['orders'] as unknown as readonly [readonly StoredOrder[] | null, bigint])[0] ?? [])
+      .map(row => [row.order_id, row]),
   )
   for (const { order, state, remaining } of truth.orders()) {
     const row = open.get(order)
     open.delete(order)
-    if (isOpen(state) !== (row !== undefined))
-      world.violate(
-        "open orders are the engine's",
-        `order ${order} is ${state}, the store ${row ? 'has it open' : 'has it not'}`,
-      )
-    else if (row && (row['remaining'] !== remaining || row['state'] !== state))
-      world.violate(
-        "open orders are the engine's",
-        `order ${order} is ${state} with ${remaining}, in the store ${String(row['state'])} with ${String(row['remaining'])}`,
-      )
+    const broken = (text: string): void => world.violate("open orders are the engine's", `order ${order} ${text}`)
+    if (isOpen(state) !== (row !== undefined)) broken(`is ${state}, the store has it ${row ? row.state : 'not'}`)
+    else if (row && (row.remaining !== remaining || row.state !== state))
+      broken(`is ${state} with ${remaining}, in the store ${row.state} with ${row.remaining}`)
   }
   for (const order of open.keys())
     world.violate("open orders are the engine's", `order ${order} is unknown to the engine`)

@@ -36,6 +36,7 @@ export class CommitWatch {
     this.#checkBarrier(partition, committed.offset, progress?.n)
     if (records.some(({ offset, value }) => offset >= committed.offset && decodeUserRecord(value).kind === 'Barrier'))
       this.#world.reach('an offset was committed behind the newest barrier')
+    if (this.#world.parking.now.size > 0) this.#world.reach('a barrier had parked users behind it')
     for (const record of until) this.#checkRecord(partition, record)
     if (committed.offset > from) this.#checked.set(partition, committed.offset)
   }
@@ -61,7 +62,10 @@ export class CommitWatch {
         `partition ${partition}, n=${record.n} pos=${record.pos}, user ${user}: ${what}`,
       )
     if (!storeWatch.hasDurableHistory(user, record.pos)) broken('its history is not on two disks')
-    if (this.#parked.has(user)) return
+    if (this.#parked.has(user)) {
+      if (this.#world.parking.now.has(user)) this.#world.reach('an output of a parked user came')
+      return
+    }
     const changes =
       record.kind === 'UserOutput' ? record.changes.map(({ value }) => value) : [correctionChange(record.correction)]
     for (const { asset, version } of changes)

@@ -48,6 +48,15 @@ export class LogView {
     )
   }
 
+  /** The newest version of a user's asset that an output brought. */
+  newest(user: bigint, asset: number): bigint {
+    let newest = 0n
+    for (const { output } of this.update().filter(record => record.kind === 'Output'))
+      for (const change of output.changes)
+        if (change.user === user && change.asset === asset && change.version > newest) newest = change.version
+    return newest
+  }
+
   /** What closes a hole, as the engine's books have it. */
   correctionOf(user: UserId, { asset, from, to }: Hole): CorrectionBody {
     const { truth } = this.#world.engine

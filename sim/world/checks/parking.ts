@@ -6,10 +6,25 @@ import { LogView } from './log-view.ts'
 export class Parking {
   readonly #world: World
   readonly #log: LogView
+  readonly #now = new Set<bigint>()
 
   constructor(world: World) {
     this.#world = world
     this.#log = new LogView(world)
+  }
+
+  /** Users parked and not healed yet. */
+  get now(): ReadonlySet<bigint> {
+    return this.#now
+  }
+
+  healed(user: bigint): void {
+    this.#now.delete(user)
+  }
+
+  /** Whether a Redrive of that user stands there: it brings cells, and has no history of its own. */
+  isRedrive(user: bigint, pos: bigint): boolean {
+    return this.#log.update().some(record => record.kind === 'Redrive' && record.pos === pos && record.user === user)
   }
 
   /** An owner parks a user at the record of that pos. */
@@ -19,6 +34,7 @@ export class Parking {
         'exactly those are parked who must be',
         `user ${user} is parked at pos ${pos}, but its versions have no hole up to there`,
       )
+    this.#now.add(user)
     this.#world.commitWatch.parked(user)
   }
 }

@@ -43,9 +43,12 @@ export class WorldEngine {
   readonly #links = new Set<WorldLink>()
   #sessions: Sessions
   #acks: Acks
+  #acked = 0n
   /** Index of the oldest output kept. */
   #first = 1n
   #isUp = true
+  /** Versions that were made and never told. */
+  readonly skipped: { readonly user: bigint; readonly asset: number; readonly version: bigint }[] = []
   /** What was lost for ever, by index. */
   readonly lost = new Set<bigint>()
 
@@ -79,9 +82,9 @@ export class WorldEngine {
     return BigInt(this.#journal.length)
   }
 
-  /** Index of the last output that is known to be durable. */
+  /** Index of the last output that the bridge has said is durable. */
   get acked(): bigint {
-    return this.#acks.acked
+    return this.#acked
   }
 
   get journal(): readonly Journaled[] {
@@ -108,7 +111,10 @@ export class WorldEngine {
     const executed = this.engine.execute({ kind: 'Deposit', timeUs, user, asset, amount })
     if (executed.kind === 'refused') throw new Error(`the engine refuses a deposit: ${executed.reason}`)
     if (told === 'told') this.#emit(executed.output, encodeEngineOutput(executed.output))
-    else this.truth.take(executed.output)
+    else {
+      this.truth.take(executed.output)
+      this.skipped.push({ user, asset, version: this.truth.newest(user, asset) })
+    }
   }
 
   #emit(output: EngineOutput, payload: Buffer): void {
@@ -161,13 +167,14 @@ export class WorldEngine {
   loseJournal(keep: number): bigint {
     const first = this.sent - BigInt(keep) + 1n
     if (first <= this.#first) return 0n
-    const acked = this.#acks.acked
+    const acked = this.#acked
     for (let index = acked + 1n; index < first; index++) this.lost.add(index)
     this.#first = first
     return first - 1n > acked ? first - 1n - acked : 0n
   }
 
-  #trim(acked: bigint): void {
+  #heardAck(acked: bigint): void {
+    if (acked > this.#acked) this.#acked = acked
     const first = acked - BigInt(this.#options.margin) + 1n
     if (first > this.#first) this.#first = first
   }
@@ -190,7 +197,7 @@ export class WorldEngine {
     const frame = decodeBridgeFrame(frames)
     if (frame.kind === 'ACK') {
       const outcome = this.#acks.take(frame, this.sent)
-      if (outcome.kind === 'acked') this.#trim(outcome.index)
+      if (outcome.kind === 'acked') this.#heardAck(outcome.index)
       this.#options.trace.mix(`ack ${frame.session.epoch} ${frame.seq} ${outcome.kind}`)
       return
     }

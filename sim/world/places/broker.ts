@@ -20,6 +20,12 @@ export const openBroker = (world: World): MemoryBroker => {
       world.trace.mix(`${request.client} ${request.kind} ${request.target}`)
       return delivery
     },
+    onLate: ({ kind }, outcome) => {
+      if (kind !== 'end-transaction') return
+      world.reach(
+        outcome === 'done' ? 'a commit of unknown outcome was made later' : 'a commit of unknown outcome came too late',
+      )
+    },
     latencyMs: ({ client }) => (client === checkerClient ? 0 : dice.between(0, latencyMs * 2) / 2),
     markerDelayMs: () => dice.between(0, markerMs),
     rebalanceDelayMs: () => dice.between(5, 400),

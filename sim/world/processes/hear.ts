@@ -33,21 +33,18 @@ const hearSettle = (world: World, { life, message, fields }: Heard): void => {
   if (message === 'starting again from the committed offset') {
     const reason = typeof fields['reason'] === 'string' ? fields['reason'] : ''
     world.storeWatch.forgetLoads(life.name)
-    world.reach(
-      reason.startsWith('node ')
-        ? 'a partition was opened again after a node changed'
-        : 'a partition was opened again for another reason',
-    )
+    if (reason.startsWith('node ')) world.reach('a partition was opened again after a node changed')
   }
   if (message === 'partition opened') world.storeWatch.forgetLoads(life.name)
   if (message.startsWith('user parked: ')) {
     world.reach('a user was parked')
     world.parking.parked(fields['user'] as bigint, fields['pos'] as bigint)
   }
-  if (message === 'user settled again from the log')
-    world.reach(
-      fields['by'] === 'UserOutput' ? 'a hole was closed by reading the log again' : 'a Correction healed a user',
-    )
+  if (message === 'user settled again from the log') {
+    world.parking.healed(fields['user'] as bigint)
+    if (fields['by'] === 'UserOutput') world.reach('a hole was closed by reading the log again')
+    if (fields['by'] === 'UserCorrection') world.reach('a Correction healed a user')
+  }
   if (message.startsWith('money is not conserved'))
     world.violate('conservation raises no false alarm', `${life.name}: ${JSON.stringify(fields['problems'])}`)
 }

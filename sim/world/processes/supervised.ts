@@ -112,7 +112,7 @@ export class Supervised {
     if (this.#life !== life || life.state === 'dead') return
     const { trace, onEnding } = this.#options
     const wasAsked = life.stopping.signal.aborted
-    trace.tell(life.name, error === null ? 'has ended' : `has ended: ${String(error)}`)
+    trace.tell(life.name, error === null ? 'has ended' : `has ended: ${errorText(error)}`)
     life.end()
     if (error !== null) onEnding(this, endingOf(error))
     else if (!wasAsked) onEnding(this, { code: 'ended', kind: 'bug', text: 'it ended though nobody asked it to' })
@@ -127,8 +127,10 @@ export class Supervised {
   }
 }
 
+const errorText = (error: unknown): string => (error instanceof Error ? error.message : JSON.stringify(error))
+
 const endingOf = (error: unknown): Ending => {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const text = error instanceof Error && error.stack !== undefined ? error.stack : errorText(error)
   if (error instanceof Stop)
     return { code: error.code, kind: error.reason === 'failed' ? 'may-restart' : 'refused', text: error.message }
   if (error instanceof KafkaFailure)
