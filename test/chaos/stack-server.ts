@@ -7,7 +7,6 @@ export class StackServer {
   readonly id: string
   readonly #env: Environment
   #state: 'up' | 'down' | 'frozen' = 'up'
-  #kills = 0
 
   constructor(id: string, env: Environment) {
     this.id = id
@@ -18,14 +17,9 @@ export class StackServer {
     return this.#state
   }
 
-  get kills(): number {
-    return this.#kills
-  }
-
   /** SIGKILL, and after the wait the start with the same data; resolves when it serves again. */
   async killAndStart(wait: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
     this.#state = 'down'
-    this.#kills++
     await stopServer(this.id, { env: this.#env, with: 'SIGKILL' })
     await wait()
     await startServer(this.id, { env: this.#env })
