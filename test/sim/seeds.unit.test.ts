@@ -6,6 +6,7 @@ const seeds: readonly (readonly [seed: number, shown: string])[] = [
   [1, 'cells that wait for their history, commits that wait for the disk'],
   [2, 'a service of every kind fenced, killed and stopped, with writes that arrive late'],
   [3, 'settle verify called a balance wrong that a Correction had healed'],
+  [69, 'a bridge that was thrown out stopped for a loss that there was not'],
   [11, 'a cell that one replica has, which its next reader must assert'],
 ]
 
