@@ -8,7 +8,6 @@ const commits = 'processor/settle/barrier-commits.ts'
 const gate = 'processor/settle/commit-gate.ts'
 const watch = 'processor/settle/node-watch.ts'
 const replay = 'processor/settle/user-replay.ts'
-const replays = 'processor/settle/replay-users.ts'
 const rows = 'processor/settle/rows.ts'
 const recovery = 'processor/repartition/recovery.ts'
 const repartitioner = 'processor/repartition/repartitioner.ts'
@@ -104,24 +103,10 @@ export const settleMutants: readonly Mutant[] = [
     caughtBy: bySeed(1),
   },
   {
-    name: 'the log is read again from the highest pos of the cells',
-    file: replays,
-    find: 'all.reduce((least, pos) => (pos < least ? pos : least),',
-    replace: 'all.reduce((least, pos) => (pos > least ? pos : least),',
-    caughtBy: bySeed(1),
-  },
-  {
     name: 'a Correction is applied where it stands, not in the place of its version',
     file: replay,
     find: 'if (after) return after',
     replace: '',
-    caughtBy: bySeed(1),
-  },
-  {
-    name: "what an operator's record brings is stamped with the outputs' pos",
-    file: replay,
-    find: 'return new Map([...this.#cells].map(([asset, cell]) => [asset, { ...cell, pos }]))',
-    replace: 'return pos < 0n ? new Map() : this.#cells',
     caughtBy: bySeed(1),
   },
   {
