@@ -36,7 +36,7 @@ export type Weather = {
 }
 
 const perils = ['power-loss', 'power-loss-of-all', 'skipped-version', 'lost-journal', 'clock-jump'] as const
-export type Peril = (typeof perils)[number]
+type Peril = (typeof perils)[number]
 
 const chances: Readonly<Record<Peril, number>> = {
   'power-loss': 0.5,

@@ -27,7 +27,7 @@ export const settleMutants: readonly Mutant[] = [
     file: cache,
     find: 'unwritten: new Set(cells.keys()),',
     replace: 'unwritten: new Set(),',
-    caughtBy: bySeed(1),
+    caughtBy: bySeed(10),
   },
   {
     name: 'cells do not wait for their history',
@@ -41,7 +41,7 @@ export const settleMutants: readonly Mutant[] = [
     file: owner,
     find: "await this.#write('cells', rows.cells)",
     replace: "this.#write('cells', rows.cells).catch((error: unknown) => this.#fail(error))",
-    caughtBy: bySeed(1),
+    caughtBy: bySeed(2),
   },
   {
     name: 'offsets are committed as soon as their barrier is acknowledged',
@@ -55,7 +55,7 @@ export const settleMutants: readonly Mutant[] = [
     file: gate,
     find: 'return ripe ? { progress: ripe.progress,',
     replace: 'return ripe ? { progress: (this.#held.at(-1) ?? ripe).progress,',
-    caughtBy: bySeed(1),
+    caughtBy: bySeed(2),
   },
   {
     name: 'offsets are committed anywhere, not at barriers only',
@@ -86,7 +86,7 @@ export const settleMutants: readonly Mutant[] = [
       'const kept = ((options.metrics as unknown as { kept?: Map<number, CellCache> }).kept ??= new Map<number, CellCache>())\n' +
       '    this.#cache = kept.get(options.partition) ?? new CellCache({ maxCells: options.cacheCells })\n' +
       '    kept.set(options.partition, this.#cache)',
-    caughtBy: bySeed(1),
+    caughtBy: bySeed(11),
   },
   {
     name: 'cells are evicted in flight',
@@ -100,14 +100,14 @@ export const settleMutants: readonly Mutant[] = [
     file: fold,
     find: 'if (change.version !== cell.version + 1n)',
     replace: 'if (change.version !== cell.version + 1n) continue\n    if (change.version < 0n)',
-    caughtBy: bySeed(1),
+    caughtBy: bySeed(3),
   },
   {
     name: 'a Correction is applied where it stands, not in the place of its version',
     file: replay,
     find: 'if (after) return after',
     replace: '',
-    caughtBy: bySeed(1),
+    caughtBy: bySeed(3),
   },
   {
     name: 'a cell is written at another timestamp than its pos',
@@ -121,7 +121,7 @@ export const settleMutants: readonly Mutant[] = [
     file: batch,
     find: 'for (const { value } of record.changes) this.#add(value)',
     replace: 'if (!this.#state.parked.has(record.user)) for (const { value } of record.changes) this.#add(value)',
-    caughtBy: bySeed(1),
+    caughtBy: bySeed(3),
   },
   {
     name: 'what failed in the store counts as written',

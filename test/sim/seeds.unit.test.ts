@@ -7,7 +7,10 @@ const seeds: readonly (readonly [seed: number, shown: string])[] = [
   [2, 'a service of every kind fenced, killed and stopped, with writes that arrive late'],
   [3, 'settle verify called a balance wrong that a Correction had healed'],
   [69, 'a bridge that was thrown out stopped for a loss that there was not'],
-  [11, 'a cell that one replica has, which its next reader must assert'],
+  [6, 'wallets that must stay while a batch uses them'],
+  [9, 'users that are parked over many barriers'],
+  [10, 'a cell that one replica has, which its next reader must assert'],
+  [11, 'a partition that comes back to an owner that had it before'],
 ]
 
 describe('in the world of', () => {

@@ -6,7 +6,7 @@ import { MemoryNode } from './memory-node.ts'
 import { type MemoryTables, sameRow, select } from './memory-tables.ts'
 
 /** A request's way to its coordinator and back. `lost`: nobody hears more of it, whether it had an effect or not. */
-export type CqlDelivery = 'delivered' | 'request-lost' | 'answer-lost'
+type CqlDelivery = 'delivered' | 'request-lost' | 'answer-lost'
 
 export type MemoryClusterOptions = {
   readonly clock: Clock

@@ -5,7 +5,7 @@ import type { WorldEngine } from './world-engine.ts'
 
 type Kind = 'live' | 'replay'
 
-export type LinkWeather = {
+type LinkWeather = {
   /** Share of live frames that are lost; of answers and requests a tenth as many. */
   readonly loss: number
   readonly latencyMs: number
