@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts'
 import { type Assignment, KafkaFailure, type KafkaPort, type Membership } from './kafka/port.ts'
 import type { Log } from './log.ts'
+import { Stop } from './stop.ts'
 
 export type LeadershipState = 'joining' | 'standby' | 'leading' | 'stopped'
 
@@ -96,13 +97,26 @@ export class Leadership {
       try {
         await lead(signal)
       } catch (error) {
-        if (!(error instanceof KafkaFailure) || error.kind === 'fatal' || error.kind === 'out-of-range') throw error
-        log.warn({ err: error, kind: error.kind }, 'the term ended; asking the group who owns')
+        const endsTerm = error instanceof KafkaFailure && error.kind !== 'fatal' && error.kind !== 'out-of-range'
+        // Whoever was replaced and has not heard of it sees a stream that goes on without it: what a former leader finds
+        // wrong there (outputs that were acknowledged by the next one, and trimmed) must not stop anything.
+        if (!endsTerm && !(error instanceof Stop && (await this.#isReplaced(await joined)))) throw error
+        log.warn({ err: error, kind: endsTerm ? error.kind : 'replaced' }, 'the term ended; asking the group who owns')
         this.#state = 'standby'
         await this.#untilOwner(signal, await joined)
       }
     }
     this.#state = 'standby'
+  }
+
+  /** Whether the coordinator names another member as the owner; false when it can't be asked. */
+  async #isReplaced(membership: Membership): Promise<boolean> {
+    try {
+      return (await membership.owner(0)) === 'another member'
+    } catch (error) {
+      if (!(error instanceof KafkaFailure)) throw error
+      return false
+    }
   }
 
   /** Until the coordinator names this member as the owner. */

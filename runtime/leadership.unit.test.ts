@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { KafkaFailure, type KafkaFailureKind, type KafkaPort } from './kafka/port.ts'
 import { MemoryBroker } from './kafka/testing/memory-broker.ts'
 import { Leadership } from './leadership.ts'
+import { refuse } from './stop.ts'
 import { eventually } from './testing/eventually.ts'
 import { TestClock } from './testing/test-clock.ts'
 
@@ -233,6 +234,26 @@ describe('a stop', () => {
     expect(told.filter(line => line === 'one leads').length).toBe(told.filter(line => line === 'one drained').length)
     expect(broker.group(group).memberCount).toBe(0)
   })
+})
+
+test('a term that finds something wrong ends the service, unless another member leads by then', async () => {
+  const found = refuse('trimmed', 'the engine no longer keeps what follows')
+  const [cut, other] = [broker.client(), broker.client()]
+  let begun = 0
+  const one = taking(cut, async signal => {
+    if (++begun > 1) return await leads('one')(signal)
+    cut.expel(60_000)
+    await eventually('two leads', () => told.includes('two leads'))
+    throw found
+  })
+  await eventually('one has begun', () => begun === 1)
+  const two = taking(other, leads('two'))
+  await eventually('one stands by', () => one.leadership.state === 'standby')
+  await two.stop()
+  await eventually('one leads again', () => told.includes('one leads'))
+  await one.stop()
+  const alone = taking(broker.client(), () => Promise.reject(found))
+  await expect(alone.done).rejects.toBe(found)
 })
 
 test('a membership that fails ends the service, after its term', async () => {

@@ -72,9 +72,25 @@ export class BarrierCommits {
     for (;;) {
       await clock.sleep(commitIntervalMs, signal)
       if (signal.aborted) return
+      await this.#hearNodes()
       await this.#commitDue(signal)
       this.#watchStall()
     }
+  }
+
+  /**
+   * A node that was silent before the writes and answers now may take some of them: from here on it counts as one that
+   * answered. Looked at between commits, or one that comes and goes would seem to have been silent all along.
+   */
+  async #hearNodes(): Promise<void> {
+    const { watch, clock } = this.#options
+    const now = await watch.statesSince(clock.monotonicMs())
+    this.#nodes = new Map(
+      [...this.#nodes].map(([node, was]) => [
+        node,
+        { ...was, answered: was.answered || (now.get(node)?.answered ?? false) },
+      ]),
+    )
   }
 
   async #commitDue(signal: AbortSignal): Promise<void> {

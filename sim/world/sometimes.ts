@@ -18,7 +18,6 @@ export const sometimes = [
   'a power loss took writes',
   'a power loss of all nodes took writes',
   'a partition was opened again after a node changed',
-  'a hole was closed by reading the log again',
   'a user was parked',
   'an output of a parked user came',
   'a Correction healed a user',
@@ -31,7 +30,7 @@ export const sometimes = [
   'outputs were trimmed before they were read',
   'a Gap was accepted',
   'a command was sent twice',
-  'a clock was refused',
+  'a clock in doubt was compared with others',
   'settle scaled out',
   'settle scaled in',
 ] as const

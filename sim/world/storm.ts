@@ -111,9 +111,9 @@ const acts: readonly Act[] = [
 const perilActs = {
   'power-loss': { weight: 3, run: storm => losePower(storm, 1) },
   'power-loss-of-all': { weight: 2, run: storm => losePower(storm, 3) },
-  'skipped-version': { weight: 2, run: storm => skipVersion(storm) },
-  'lost-journal': { weight: 1, run: storm => loseJournal(storm) },
-  'clock-jump': { weight: 2, run: storm => jumpClock(storm) },
+  'skipped-version': { weight: 3, run: storm => skipVersion(storm) },
+  'lost-journal': { weight: 4, run: storm => loseJournal(storm) },
+  'clock-jump': { weight: 4, run: storm => jumpClock(storm) },
 } as const satisfies Readonly<Record<string, Act>>
 
 const kill = (storm: Storm): void => {

@@ -6,7 +6,12 @@ const seeds: readonly (readonly [seed: number, shown: string])[] = [
   [1, 'cells that wait for their history, commits that wait for the disk'],
   [2, 'a service of every kind fenced, killed and stopped, with writes that arrive late'],
   [3, 'settle verify called a balance wrong that a Correction had healed'],
-  [11, 'a cell that one replica has, which its next reader must assert'],
+  [200, 'a node that was silent, took writes and died was taken for one that was silent all along'],
+  [69, 'a bridge that was thrown out stopped for a loss that there was not'],
+  [6, 'wallets that must stay while a batch uses them'],
+  [9, 'users that are parked over many barriers'],
+  [10, 'a cell that one replica has, which its next reader must assert'],
+  [11, 'a partition that comes back to an owner that had it before'],
 ]
 
 describe('in the world of', () => {

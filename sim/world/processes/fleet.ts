@@ -84,10 +84,7 @@ export class Fleet {
   #ended({ name }: Supervised, { code, kind, text }: Ending): void {
     const world = this.#world
     if (kind === 'may-restart') return
-    if (kind === 'refused' && world.explained.has(code)) {
-      if (code === 'clock-in-doubt') world.reach('a clock was refused')
-      return
-    }
+    if (kind === 'refused' && world.explained.has(code)) return
     world.violate(
       kind === 'refused' ? 'no service stops for good without a reason' : 'no service has a bug',
       `${name}: ${code}: ${text}`,

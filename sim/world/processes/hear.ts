@@ -16,6 +16,8 @@ export const hear = (world: World, { role, life, message, fields }: Heard): void
     if (fields['kind'] === 'fenced') world.reach('a running writer was fenced')
     return
   }
+  if (message.startsWith('pos is to move far') && fields['pos'] !== 0n)
+    world.reach('a clock in doubt was compared with others')
   if (role === 'repartition') return hearRepartition(world, message, fields)
   if (role === 'settle') hearSettle(world, { role, life, message, fields })
 }
@@ -42,7 +44,6 @@ const hearSettle = (world: World, { life, message, fields }: Heard): void => {
   }
   if (message === 'user settled again from the log') {
     world.parking.healed(fields['user'] as bigint)
-    if (fields['by'] === 'UserOutput') world.reach('a hole was closed by reading the log again')
     if (fields['by'] === 'UserCorrection') world.reach('a Correction healed a user')
   }
   if (message.startsWith('money is not conserved'))
