@@ -21,6 +21,9 @@ export type LeadershipOptions = {
   readonly lead: (signal: AbortSignal) => Promise<void>
 }
 
+/** How often it is asked who owns before a leader's stop counts: longer than a group takes to come to an assignment. */
+const ownerQuestions = 40
+
 /**
  * One instance of a service leads, the others stand by: a group on one partition decides who. Being told of an
  * assignment is enough to begin: whoever begins fences. After a term that was fenced or ended in doubt our own view is
@@ -100,7 +103,7 @@ export class Leadership {
         const endsTerm = error instanceof KafkaFailure && error.kind !== 'fatal' && error.kind !== 'out-of-range'
         // Whoever was replaced and has not heard of it sees a stream that goes on without it: what a former leader finds
         // wrong there (outputs that were acknowledged by the next one, and trimmed) must not stop anything.
-        if (!endsTerm && !(error instanceof Stop && (await this.#isReplaced(await joined)))) throw error
+        if (!endsTerm && !(error instanceof Stop && (await this.#isReplaced(await joined, signal)))) throw error
         log.warn({ err: error, kind: endsTerm ? error.kind : 'replaced' }, 'the term ended; asking the group who owns')
         this.#state = 'standby'
         await this.#untilOwner(signal, await joined)
@@ -109,13 +112,21 @@ export class Leadership {
     this.#state = 'standby'
   }
 
-  /** Whether the coordinator names another member as the owner; false when it can't be asked. */
-  async #isReplaced(membership: Membership): Promise<boolean> {
-    try {
-      return (await membership.owner(0)) === 'another member'
-    } catch (error) {
-      if (!(error instanceof KafkaFailure)) throw error
-      return false
+  /**
+   * Whether the coordinator names another member as the owner. Asked again for a while when it names nobody, as in the
+   * middle of a rebalance, or can't be asked; false when it never does: a stop that can't be explained stays one.
+   */
+  async #isReplaced(membership: Membership, signal: AbortSignal): Promise<boolean> {
+    const { clock, backoffMs } = this.#options
+    for (let asked = 1; ; asked++) {
+      try {
+        const owner = await membership.owner(0)
+        if (owner !== 'nobody') return owner === 'another member'
+      } catch (error) {
+        if (!(error instanceof KafkaFailure)) throw error
+      }
+      if (asked >= ownerQuestions || signal.aborted) return false
+      await clock.sleep(backoffMs, signal)
     }
   }
 

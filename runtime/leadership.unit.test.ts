@@ -1,6 +1,6 @@
 import { pino } from 'pino'
-import { beforeEach, describe, expect, test } from 'vitest'
-import { KafkaFailure, type KafkaFailureKind, type KafkaPort } from './kafka/port.ts'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { KafkaFailure, type KafkaFailureKind, type KafkaPort, type Owner } from './kafka/port.ts'
 import { MemoryBroker } from './kafka/testing/memory-broker.ts'
 import { Leadership } from './leadership.ts'
 import { refuse } from './stop.ts'
@@ -234,6 +234,27 @@ describe('a stop', () => {
     expect(told.filter(line => line === 'one leads').length).toBe(told.filter(line => line === 'one drained').length)
     expect(broker.group(group).memberCount).toBe(0)
   })
+})
+
+test('a term that finds something wrong in the middle of a rebalance waits for the owner that comes of it', async () => {
+  const answers: (Owner | KafkaFailure)[] = ['nobody', new KafkaFailure('retriable', 'no coordinator'), 'nobody']
+  const asked: Owner[] = []
+  const kafka = broker.client()
+  const join = kafka.join.bind(kafka)
+  vi.spyOn(kafka, 'join').mockImplementation(async options => {
+    const membership = await join(options)
+    vi.spyOn(membership, 'owner').mockImplementation(() => {
+      const answer = answers.shift() ?? 'another member'
+      if (answer instanceof KafkaFailure) return Promise.reject(answer)
+      asked.push(answer)
+      return Promise.resolve(answer)
+    })
+    return membership
+  })
+  const one = taking(kafka, () => Promise.reject(refuse('trimmed', 'the engine no longer keeps what follows')))
+  await eventually('one stands by', () => asked.includes('another member'))
+  await one.stop()
+  expect(asked.slice(0, 3)).toEqual(['nobody', 'nobody', 'another member'])
 })
 
 test('a term that finds something wrong ends the service, unless another member leads by then', async () => {
