@@ -6,12 +6,20 @@ import { Campaign, type Fate } from './campaign.ts'
 import { kafkaMutants } from './kafka.ts'
 import type { Mutant } from './mutant.ts'
 import { Scratch } from './scratch.ts'
+import { settleMutants } from './settle.ts'
 
-const usage = 'npm run mutate:bridge -- [part of a name …] [--project unit|int] [--jobs n] [--why]'
+const usage = 'npm run mutate:bridge|settle -- [part of a name …] [--project unit|int] [--jobs n] [--why]'
 const clone = resolve(import.meta.dirname, '../..')
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
+/** What can be told apart by the first argument. */
+const lists: ReadonlyMap<string, readonly Mutant[]> = new Map([
+  ['bridge', [...bridgeMutants, ...kafkaMutants]],
+  ['settle', settleMutants],
+])
+
 type Options = {
+  readonly list: readonly Mutant[]
   readonly names: readonly string[]
   readonly project: string | undefined
   readonly jobs: number
@@ -21,7 +29,7 @@ type Options = {
 /** Null for what the usage does not allow. */
 const optionsFrom = (args: string[]): Options | null => {
   try {
-    const { values, positionals: names } = parseArgs({
+    const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
       options: {
@@ -31,9 +39,12 @@ const optionsFrom = (args: string[]): Options | null => {
       },
     })
     const { project, why } = values
+    const [target = '', ...names] = positionals
+    const list = lists.get(target)
+    if (!list) return null
     const jobs = Number(values.jobs)
     if (project !== undefined && project !== 'unit' && project !== 'int') return null
-    return Number.isInteger(jobs) && jobs > 0 && jobs <= 16 ? { names, project, jobs, why } : null
+    return Number.isInteger(jobs) && jobs > 0 && jobs <= 16 ? { list, names, project, jobs, why } : null
   } catch {
     return null
   }
@@ -47,8 +58,8 @@ const line = ({ name, caughtBy }: Mutant, { kind, why, seconds }: Fate, options:
 }
 
 const main = async (options: Options, signal: AbortSignal): Promise<number> => {
-  const { names, project, jobs } = options
-  const mutants = [...bridgeMutants, ...kafkaMutants]
+  const { list, names, project, jobs } = options
+  const mutants = list
     .filter(({ name }) => names.length === 0 || names.some(part => name.includes(part)))
     .filter(({ caughtBy }) => project === undefined || caughtBy.project === project)
   if (mutants.length === 0) throw new Error('no mutant is called so')

@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest'
 import { bridgeMutants } from './bridge.ts'
 import { mutated } from './check-list.ts'
 import { kafkaMutants } from './kafka.ts'
+import { settleMutants } from './settle.ts'
 
 const root = resolve(import.meta.dirname, '../..')
-const mutants = [...bridgeMutants, ...kafkaMutants]
+const mutants = [...bridgeMutants, ...kafkaMutants, ...settleMutants]
 
 describe('each mutant', () => {
   it.each(mutants)('fits: $name', mutant => {
