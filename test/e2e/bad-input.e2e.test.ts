@@ -131,6 +131,8 @@ describe.concurrent('a port that is in use', () => {
       ENGINE_LIVE_ADDRESS: 'tcp://127.0.0.1:*',
       ENGINE_REPLAY_ADDRESS: 'tcp://127.0.0.1:*',
       [name]: `tcp://127.0.0.1:${busyPort}`,
+      // Two engines at once on one folder: the second would be refused for that.
+      ENGINE_DATA_DIR: join(folder, `engine-${name}`),
     })
     expect(words(result)).toContain(`127.0.0.1:${busyPort}`)
     expect(result.exitCode).toBe(4)
