@@ -19,6 +19,8 @@ beforeAll(async () => {
   await pipeline.init()
   await pipeline.startAll()
   await Promise.race([pipeline.engine.done, pipeline.failure])
+  // Every group has committed what it read: before that there is nothing to set back.
+  expect((await verified()).exitCode).toBe(0)
 })
 afterAll(async () => {
   await pipeline?.stopAll()
