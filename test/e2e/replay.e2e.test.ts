@@ -22,7 +22,8 @@ beforeAll(async () => {
   await pipeline.startAll()
   await Promise.race([pipeline.engine.done, pipeline.failure])
   // Every group has committed what it read: before that there is nothing to set back.
-  expect((await verified()).exitCode).toBe(0)
+  const { exitCode, stdout, stderr } = await verified()
+  if (exitCode !== 0) throw new Error(`settle verify: ${stdout}${stderr}`)
 })
 afterAll(async () => {
   await pipeline?.stopAll()
