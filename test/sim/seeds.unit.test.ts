@@ -11,7 +11,7 @@ const seeds: readonly (readonly [seed: number, shown: string])[] = [
   [209, 'the same in the middle of a rebalance, when the group named nobody'],
   [6, 'wallets that must stay while a batch uses them'],
   [9, 'users that are parked over many barriers'],
-  [10, 'a cell that one replica has, which its next reader must assert'],
+  [78, 'a cell that one replica has, which its next reader must assert'],
   [11, 'a partition that comes back to an owner that had it before'],
 ]
 
