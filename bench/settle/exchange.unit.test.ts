@@ -3,7 +3,7 @@ import { checkOutput } from '../../core/check-output.ts'
 import { version } from '../../core/ids.ts'
 import { Random } from '../../sim/engine/flow/random.ts'
 import { Exchange, house, userOf } from './exchange.ts'
-import { FoldedPartition } from './folded-partition.ts'
+import { FoldAlone } from '../../processor/settle/testing/fold-alone.ts'
 import { UserTopic } from '../../processor/settle/testing/user-topic.ts'
 import { Zipf } from './zipf.ts'
 
@@ -46,7 +46,7 @@ describe('the exchange of the benchmark', () => {
     for (const output of rest) topic.output(output)
     topic.barrier()
     const folded = topic.records.map((records, partition) => {
-      const fold = new FoldedPartition(partition)
+      const fold = new FoldAlone({ partition })
       for (let from = 0; from < records.length; from += 100) fold.take(records.slice(from, from + 100))
       return fold
     })
@@ -62,7 +62,7 @@ describe('the exchange of the benchmark', () => {
     const topic = new UserTopic({ partitions: 1 })
     for (const output of made(0).outputs.slice(2, 3))
       topic.output({ ...output, changes: output.changes.map(change => ({ ...change, version: version(5n) })) })
-    expect(() => new FoldedPartition(0).take(topic.records[0] ?? [])).toThrow('does not follow')
+    expect(() => new FoldAlone({ partition: 0 }).take(topic.records[0] ?? [])).toThrow('does not follow')
   })
 })
 

@@ -4,7 +4,7 @@ import { decodeUserRecord } from '../../../schemas/codec.ts'
 import { cpuUs } from '../../process-stats.ts'
 import { serveParent } from '../../worker.ts'
 import { exchangeSize } from '../exchange.ts'
-import { FoldedPartition } from '../folded-partition.ts'
+import { FoldAlone } from '../../../processor/settle/testing/fold-alone.ts'
 import { inFlight, openBenchCql, openBenchKafka, type StoreAddress } from '../places.ts'
 
 export type BareQuestion =
@@ -25,7 +25,7 @@ const fetcher = kafka.openFetcher()
 const cql = await openBenchCql(JSON.parse(address) as StoreAddress, keyspace)
 const partitions = Array.from({ length: exchangeSize.partitions }, (_, partition) => ({
   partition,
-  fold: new FoldedPartition(partition),
+  fold: new FoldAlone({ partition }),
   next: 0n,
 }))
 let kept: (readonly CqlStatement[])[] = []

@@ -3,7 +3,7 @@ import { emptyState, Repartitioner } from '../../../processor/repartition/repart
 import type { CqlStatement } from '../../../runtime/cql/port.ts'
 import { decodeLogRecord, encodeUserRecord } from '../../../schemas/codec.ts'
 import { exchangeSize } from '../exchange.ts'
-import { FoldedPartition } from '../folded-partition.ts'
+import { FoldAlone } from '../../../processor/settle/testing/fold-alone.ts'
 import { LogMaker } from '../log-maker.ts'
 
 type Groups = readonly (readonly CqlStatement[])[]
@@ -23,7 +23,7 @@ export type Step = { readonly value: Buffer; readonly timestampMs: bigint; reado
 export class StepMaker {
   readonly #log = new LogMaker()
   readonly #repartitioner = new Repartitioner(emptyState(exchangeSize.partitions))
-  readonly #folds = Array.from({ length: exchangeSize.partitions }, (_, partition) => new FoldedPartition(partition))
+  readonly #folds = Array.from({ length: exchangeSize.partitions }, (_, partition) => new FoldAlone({ partition }))
   #src = 0n
 
   make(output: EngineOutput): Step {
