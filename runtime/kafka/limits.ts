@@ -18,6 +18,8 @@ export type KafkaLimits = {
   readonly joinMs: number
   /** For goodbyes; then connections are cut. */
   readonly closeMs: number
+  /** For a writer's thread to begin, and for what is said to it and by it, beyond what the operation itself may take. */
+  readonly threadMs: number
   /** Sequences wrap, loudly, after 2^31 records of one producer on one partition; a writer is replaced long before. */
   readonly maxRecordsPerWriter: number
 }
@@ -32,8 +34,12 @@ export const kafkaLimits: KafkaLimits = {
   adminMs: 90_000,
   joinMs: 60_000,
   closeMs: 3000,
+  threadMs: 2000,
   maxRecordsPerWriter: 1_500_000_000,
 }
+
+/** Heaps of a writer's thread. A batch is outside of them; what sending makes around it is gone with its transaction. */
+export const writerThreadHeaps = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 128 } as const
 
 /** @throws Error naming each relation that does not hold: a bug of whoever set the limits */
 export const checkKafkaLimits = (limits: KafkaLimits): KafkaLimits => {

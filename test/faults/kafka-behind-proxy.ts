@@ -94,6 +94,8 @@ export class KafkaBehindProxy {
       clientId: `${this.stem}_${this.#opened.length}`,
       log: pino({ level: 'silent' }),
       heartbeatIntervalMs: options.sessionTimeoutMs / 10,
+      // As the bridge has them: the same writer, and the way to its thread.
+      txWriters: 'threads',
     })
     this.#opened.push(port)
     return port

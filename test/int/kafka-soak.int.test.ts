@@ -45,6 +45,7 @@ beforeAll(async () => {
       sessionTimeoutMs: 6000,
       heartbeatIntervalMs: 500,
       limits: own,
+      txWriters: 'threads',
     })
   direct = client(stack.kafka.brokers, `${stem}_direct`)
   faulty = client([proxy.address], `${stem}_faulty`, limits)
