@@ -18,7 +18,9 @@ export type KafkaLimits = {
   readonly joinMs: number
   /** For goodbyes; then connections are cut. */
   readonly closeMs: number
-  /** For a writer's thread to begin, and for what is said to it and by it, beyond what the operation itself may take. */
+  /** For a writer's thread to begin, which loads kafkajs again: seconds on a machine that is busy. */
+  readonly threadStartMs: number
+  /** For a thread to say that its operation ended, which has an end of its own: then it hangs. */
   readonly threadMs: number
   /** Sequences wrap, loudly, after 2^31 records of one producer on one partition; a writer is replaced long before. */
   readonly maxRecordsPerWriter: number
@@ -34,6 +36,7 @@ export const kafkaLimits: KafkaLimits = {
   adminMs: 90_000,
   joinMs: 60_000,
   closeMs: 3000,
+  threadStartMs: 15_000,
   threadMs: 2000,
   maxRecordsPerWriter: 1_500_000_000,
 }

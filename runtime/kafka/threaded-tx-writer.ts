@@ -52,11 +52,11 @@ export class ThreadedTxWriter implements TxWriter {
 
   /** Starts the thread, in which the writer fences. @throws KafkaFailure */
   static async open(options: Options): Promise<ThreadedTxWriter> {
-    const { openWriterMs, threadMs } = options.client.limits
+    const { openWriterMs, threadStartMs } = options.client.limits
     const doing = `open transactional writer ${options.transactionalId}`
     const writer = new ThreadedTxWriter(options)
     try {
-      await within(openWriterMs + threadMs, doing, writer.#answer.promise)
+      await within(openWriterMs + threadStartMs, doing, writer.#answer.promise)
       return writer
     } catch (error) {
       await writer.#end()

@@ -6,8 +6,8 @@ import type { KafkaFailureKind, OutgoingRecord } from './port.ts'
 import type { Step } from './testing/scripted-writer-thread.ts'
 import { ThreadedTxWriter } from './threaded-tx-writer.ts'
 
-/** Threads begin within it on a slow machine; what hangs is given up after it. */
-const limits = { ...kafkaLimits, openWriterMs: 15_000, commitMs: 300, closeMs: 300, threadMs: 300 }
+/** What hangs is given up soon. */
+const limits = { ...kafkaLimits, commitMs: 300, closeMs: 300, threadMs: 300 }
 const opened: ThreadedTxWriter[] = []
 
 const open = async (...steps: readonly Step[]): Promise<ThreadedTxWriter> => {
