@@ -83,7 +83,7 @@ export class ThreadedTxWriter implements TxWriter {
       // In there it was told already what is unknown; that the thread is gone is told here.
       throw error instanceof KafkaFailure && error.kind === 'unknown' ? error : classifyWrite(error, doing)
     }
-    this.#state = 'open'
+    if (this.#state === 'writing') this.#state = 'open'
   }
 
   async close(): Promise<void> {
