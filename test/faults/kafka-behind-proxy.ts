@@ -13,6 +13,7 @@ export const limits = {
   requestMs: 1200,
   commitMs: 4000,
   openWriterMs: 6000,
+  threadStartMs: 10_000,
   askMs: 4000,
   joinMs: 30_000,
   closeMs: 800,
