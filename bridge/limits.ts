@@ -39,6 +39,8 @@ export const limits = {
    */
   socketBytes: 256 * 1024 * 1024,
   socketCount: { min: 16, max: 1000 },
+  /** Messages that are taken before anything else is looked at, the end of a commit for one: about a millisecond's worth. */
+  receivesPerTurn: 64,
   /**
    * Frames up to so many times MAX_OUTPUT_BYTES (and the dialect's expansion) reach the bridge, which refuses an
    * output by its size, session and seq. Beyond it libzmq cuts the connection, and all that is known is the limit.

@@ -84,7 +84,7 @@ await runService({
       },
       { log, clock, metrics },
     )
-    const kafka = openKafkaFrom(given, { clientId: `${names.stream}-bridge`, log })
+    const kafka = openKafkaFrom(given, { clientId: `${names.stream}-bridge`, log, txWriters: 'threads' })
     const service = new Bridge(
       {
         names,

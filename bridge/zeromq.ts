@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Registry } from 'prom-client'
 import * as zmq from 'zeromq'
 import type { Clock } from '../runtime/clock.ts'
@@ -64,6 +65,7 @@ class ZeroMqLink implements EngineLink {
   readonly #ended = Promise.withResolvers<undefined>()
   #state: 'open' | 'closed' | Stop = 'open'
   #sending: Promise<void> = Promise.resolve()
+  #receivedInTurn = 0
 
   private constructor(
     settings: ZeroMqSettings,
@@ -133,6 +135,11 @@ class ZeroMqLink implements EngineLink {
   async receive(source: 'live' | 'replay'): Promise<readonly Buffer[] | undefined> {
     const socket = source === 'live' ? this.#live : this.#replay
     try {
+      // Messages that wait are handed over without a turn of the loop between them, by hundreds: commits would end unheard.
+      if (++this.#receivedInTurn >= limits.receivesPerTurn) {
+        this.#receivedInTurn = 0
+        await nextTurn()
+      }
       if (this.#state === 'open') return socket ? await socket.receive() : await this.#ended.promise
     } catch (error) {
       // A socket closed under a waiting receive says so by an error; ours are closed only here.

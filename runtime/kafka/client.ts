@@ -1,7 +1,6 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import kafkajs, { type ISocketFactory, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs'
-import type { Log } from '../log.ts'
 import type { KafkaLimits } from './limits.ts'
 import { wholeFrames } from './whole-frames.ts'
 
@@ -14,10 +13,12 @@ export type KafkaSasl = {
   readonly password: string
 }
 
+export type ClientLog = { debug(fields: object, message: string): void }
+
 export type ClientOptions = {
   readonly brokers: readonly string[]
   readonly clientId: string
-  readonly log: Log
+  readonly log: ClientLog
   readonly limits: KafkaLimits
   readonly tls?: KafkaTls
   readonly sasl?: KafkaSasl
@@ -83,5 +84,5 @@ export const openClient = ({ brokers, clientId, log, limits, tls, sasl }: Client
 }
 
 /** kafkajs logs what it retries as errors; whoever calls decides what is one. */
-const write = (log: Log, { namespace, log: { message, timestamp: _, logger: __, ...fields } }: LogEntry): void =>
+const write = (log: ClientLog, { namespace, log: { message, timestamp: _, logger: __, ...fields } }: LogEntry): void =>
   log.debug({ kafka: { namespace, ...fields } }, message)

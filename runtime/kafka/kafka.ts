@@ -1,3 +1,4 @@
+import type { Log } from '../log.ts'
 import type { KafkaSettings } from '../settings.ts'
 import { LazyAdmin } from './admin.ts'
 import { type Client, type ClientOptions, openClient } from './client.ts'
@@ -16,11 +17,15 @@ import type {
   TxWriter,
 } from './port.ts'
 import { kafkaSecurity } from './security.ts'
+import { ThreadedTxWriter } from './threaded-tx-writer.ts'
 import { GuardedTxWriter } from './tx-writer.ts'
 
 const fetchWaitMs = 250
 
-export type KafkaOptions = Omit<ClientOptions, 'limits'> & {
+export type KafkaOptions = Omit<ClientOptions, 'limits' | 'log'> & {
+  readonly log: Log
+  /** Where transactional writers work: a thread of its own for each leaves the caller's to the caller. */
+  readonly txWriters?: 'here' | 'threads'
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   /** Others than usual: tests of faults would take minutes. */
@@ -36,12 +41,11 @@ export const openKafka = (options: KafkaOptions): KafkaPort => new GuardedKafka(
  */
 export const openKafkaFrom = (
   settings: KafkaSettings,
-  { clientId, log }: Pick<KafkaOptions, 'clientId' | 'log'>,
+  own: Pick<KafkaOptions, 'clientId' | 'log' | 'txWriters'>,
 ): KafkaPort =>
   openKafka({
+    ...own,
     brokers: settings.KAFKA_BROKERS,
-    clientId,
-    log,
     sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT_MS,
     heartbeatIntervalMs: settings.KAFKA_HEARTBEAT_INTERVAL_MS,
     ...kafkaSecurity(settings),
@@ -70,7 +74,10 @@ class GuardedKafka implements KafkaPort {
   }
 
   openTxWriter({ transactionalId }: { readonly transactionalId: string }): Promise<TxWriter> {
-    return GuardedTxWriter.open({ client: this.#openClient(), transactionalId, limits: this.#limits })
+    const limits = this.#limits
+    return this.#options.txWriters === 'threads'
+      ? ThreadedTxWriter.open({ client: { ...this.#options, limits }, transactionalId, log: this.#options.log })
+      : GuardedTxWriter.open({ client: this.#openClient(), transactionalId, limits })
   }
 
   openFetcher(): Fetcher {

@@ -18,6 +18,10 @@ export type KafkaLimits = {
   readonly joinMs: number
   /** For goodbyes; then connections are cut. */
   readonly closeMs: number
+  /** For a writer's thread to begin, which loads kafkajs again: seconds on a machine that is busy. */
+  readonly threadStartMs: number
+  /** For a thread to say that its operation ended, which has an end of its own: then it hangs. */
+  readonly threadMs: number
   /** Sequences wrap, loudly, after 2^31 records of one producer on one partition; a writer is replaced long before. */
   readonly maxRecordsPerWriter: number
 }
@@ -32,8 +36,13 @@ export const kafkaLimits: KafkaLimits = {
   adminMs: 90_000,
   joinMs: 60_000,
   closeMs: 3000,
+  threadStartMs: 15_000,
+  threadMs: 2000,
   maxRecordsPerWriter: 1_500_000_000,
 }
+
+/** Heaps of a writer's thread. A batch is outside of them; what sending makes around it is gone with its transaction. */
+export const writerThreadHeaps = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 128 } as const
 
 /** @throws Error naming each relation that does not hold: a bug of whoever set the limits */
 export const checkKafkaLimits = (limits: KafkaLimits): KafkaLimits => {

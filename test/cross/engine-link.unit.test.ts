@@ -2,8 +2,9 @@ import { createServer } from 'node:net'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { curveKeyPair } from 'zeromq'
+import { curveKeyPair, Push } from 'zeromq'
 import type { EngineLink } from '../../bridge/engine-link.ts'
+import { limits } from '../../bridge/limits.ts'
 import { type ZeroMqSettings, zeroMqLink } from '../../bridge/zeromq.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { decodeEngineFrame, encodeBridgeFrame } from '../../schemas/frames.ts'
@@ -83,5 +84,19 @@ describe('the bridge’s link to a real engine', () => {
 
   it('names an address of another form', () => {
     expect(() => linkOf(settings({ live: 'tcp://127.0.0.1:1' }))).toThrow(/must be sub:<address> or pull:<address>/)
+  })
+
+  it('lets other things be heard while messages wait by the hundred', async () => {
+    const link = await opened(settings({ live: 'pull:inproc://by-the-hundred' }))
+    const engine = new Push({ linger: 0 })
+    onTestFinished(() => engine.close())
+    engine.connect('inproc://by-the-hundred')
+    const sent = 4 * limits.receivesPerTurn
+    for (let i = 0; i < sent; i++) await engine.send('x')
+    let isHeard = false
+    setImmediate(() => (isHeard = true))
+    let received = 0
+    for (; received < sent && !isHeard; received++) await link.receive('live')
+    expect(received).toBeLessThanOrEqual(limits.receivesPerTurn)
   })
 })

@@ -13,6 +13,7 @@ export const limits = {
   requestMs: 1200,
   commitMs: 4000,
   openWriterMs: 6000,
+  threadStartMs: 10_000,
   askMs: 4000,
   joinMs: 30_000,
   closeMs: 800,
@@ -88,6 +89,8 @@ export class KafkaBehindProxy {
       clientId: `${this.stem}_${this.#opened.length}`,
       log: pino({ level: 'silent' }),
       heartbeatIntervalMs: options.sessionTimeoutMs / 10,
+      // As the bridge has them: the same writer, and the way to its thread.
+      txWriters: 'threads',
     })
     this.#opened.push(port)
     return port

@@ -39,6 +39,7 @@ beforeAll(async () => {
       sessionTimeoutMs: 6000,
       heartbeatIntervalMs: 500,
       limits: own,
+      txWriters: 'threads',
     })
   direct = client(proxied.stack.kafka.brokers, `${stem}_direct`)
   faulty = client([proxied.proxy.address], `${stem}_faulty`, limits)

@@ -355,6 +355,13 @@ const durability: readonly Mutant[] = [
     caughtBy: byBridge('writes a Tick when nothing else comes, that carries where the log stands'),
   },
   {
+    name: 'nothing else is heard while messages wait',
+    file: 'bridge/zeromq.ts',
+    find: 'if (++this.#receivedInTurn >= limits.receivesPerTurn) {',
+    replace: 'if (++this.#receivedInTurn < 0) {',
+    caughtBy: byLink('lets other things be heard while messages wait by the hundred'),
+  },
+  {
     name: 'the queue has no bound',
     file: term,
     find: 'if (queue.full && !this.#mustHear(source)) {',

@@ -3,9 +3,12 @@ import type { Mutant } from './mutant.ts'
 const writes = 'test/int/kafka-writer-faults.int.test.ts'
 const reader = 'test/int/kafka-reader-faults.int.test.ts'
 const writer = 'runtime/kafka/tx-writer.ts'
+const threaded = 'runtime/kafka/threaded-tx-writer.ts'
 const membership = 'runtime/kafka/membership.ts'
 const unit = (file: string, test: string): Mutant['caughtBy'] => ({ project: 'unit', file, test })
 const writerTest = (test: string) => unit('runtime/kafka/tx-writer.unit.test.ts', `a transactional writer ${test}`)
+const threadTest = (test: string) =>
+  unit('runtime/kafka/threaded-tx-writer.unit.test.ts', `a writer in a thread of its own ${test}`)
 const int = (test: string): Mutant['caughtBy'] => ({
   project: 'int',
   file: test.startsWith('a member') || test.startsWith('reading') ? reader : writes,
@@ -89,6 +92,74 @@ export const kafkaMutants: readonly Mutant[] = [
     find: 'if (this.#written > maxRecordsPerWriter) {',
     replace: 'if (this.#written < 0) {',
     caughtBy: writerTest('is to be replaced before the sequence of a partition wraps'),
+  },
+  {
+    name: 'a thread that ends with a transaction in its hands is waited for',
+    file: threaded,
+    find: '    this.#answer.reject(new Error(`its thread ${why}`))\n',
+    replace: '    if (why === "") this.#answer.resolve(null)\n',
+    caughtBy: threadTest('whose thread ends with a transaction in its hands is in doubt'),
+  },
+  {
+    name: 'a thread that ends with a transaction in its hands has committed it',
+    file: threaded,
+    find: 'this.#answer.reject(new Error(`its thread ${why}`))',
+    replace: 'this.#answer.resolve(why === "" ? new ArrayBuffer(0) : null)',
+    caughtBy: threadTest('whose thread ends with a transaction in its hands is in doubt'),
+  },
+  {
+    name: 'a thread that hangs is waited for',
+    file: threaded,
+    find: 'await within(client.limits.commitMs + client.limits.threadMs, doing, this.#answer.promise)',
+    replace: 'await this.#answer.promise',
+    caughtBy: threadTest('whose thread hangs with a transaction in its hands is in doubt'),
+  },
+  {
+    name: 'a thread that hangs may wake up later',
+    file: threaded,
+    find: `      await this.#end()
+      // In there`,
+    replace: `      this.#state = 'spent'
+      // In there`,
+    caughtBy: threadTest('whose thread hangs with a transaction in its hands is in doubt'),
+  },
+  {
+    name: 'what a thread failed of is forgotten on the way',
+    file: threaded,
+    find: 'new KafkaFailure(said.failure, said.message)',
+    replace: "new KafkaFailure('unknown', said.message)",
+    caughtBy: threadTest('that failed is fenced as it was in there'),
+  },
+  {
+    name: 'a commit that failed in a thread may be asked again',
+    file: threaded,
+    find: "error instanceof KafkaFailure && error.kind === 'unknown' ? error",
+    replace: 'error instanceof KafkaFailure ? error',
+    caughtBy: threadTest('whose thread says what it may not with a transaction in its hands is in doubt'),
+  },
+  {
+    name: 'a second operation begins while a thread has one under way',
+    file: threaded,
+    find: "    if (this.#state !== 'open')\n      throw",
+    replace: "    if (this.#state === 'spent')\n      throw",
+    caughtBy: threadTest('has one operation under way, and refuses another meanwhile'),
+  },
+  {
+    name: 'a thread stays when its writer is closed',
+    file: threaded,
+    find: `ended).catch(() => {})
+    }
+    await this.#end()`,
+    replace: `ended).catch(() => {})
+    }`,
+    caughtBy: threadTest('leaves no thread behind when it is closed, whatever that does: nothing'),
+  },
+  {
+    name: 'on its way to a thread a record loses its partition',
+    file: 'runtime/kafka/batch-slab.ts',
+    find: 'ints[head++] = partition',
+    replace: 'ints[head++] = Math.min(partition, 0)',
+    caughtBy: unit('runtime/kafka/batch-slab.unit.test.ts', 'a batch is the same on the other side'),
   },
   {
     name: 'topics are created by being named',
