@@ -49,7 +49,7 @@ export const commonEnvironment = (options: {
 })
 
 /** How docs/services.md says to start bridge, repartition and settle: half the memory at no cost in speed. */
-export const smallHeap = {
+const smallHeap = {
   NODE_OPTIONS: '--max-semi-space-size=8',
   MALLOC_ARENA_MAX: '1',
   MALLOC_MMAP_THRESHOLD_: '131072',
