@@ -9,6 +9,7 @@ const seeds: readonly (readonly [seed: number, shown: string])[] = [
   [200, 'a node that was silent, took writes and died was taken for one that was silent all along'],
   [69, 'a bridge that was thrown out stopped for a loss that there was not'],
   [209, 'the same in the middle of a rebalance, when the group named nobody'],
+  [38, 'a bridge that was thrown out and elected again while its old term ran stopped for a loss that there was not'],
   [6, 'wallets that must stay while a batch uses them'],
   [9, 'users that are parked over many barriers'],
   [78, 'a cell that one replica has, which its next reader must assert'],
