@@ -75,8 +75,8 @@ export const kafkaMutants: readonly Mutant[] = [
   {
     name: 'a commit lasts as long as kafkajs retries',
     file: writer,
-    find: 'await within(commitMs, doing, this.#transact(batch))',
-    replace: 'await this.#transact(batch)',
+    find: 'await within(this.#limits.commitMs, doing, work(over.signal))',
+    replace: 'await work(over.signal)',
     caughtBy: int('a transaction whose answer to Produce never comes is unknown in bounded time'),
   },
   {
