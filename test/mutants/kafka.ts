@@ -110,7 +110,7 @@ export const kafkaMutants: readonly Mutant[] = [
   {
     name: 'a thread that hangs is waited for',
     file: threaded,
-    find: 'await within(client.limits.commitMs + client.limits.threadMs, doing, this.#answer.promise)',
+    find: 'await within(commitMs + threadMs, doing, this.#answer.promise)',
     replace: 'await this.#answer.promise',
     caughtBy: threadTest('whose thread hangs with a transaction in its hands is in doubt'),
   },
