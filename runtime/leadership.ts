@@ -111,7 +111,10 @@ export class Leadership {
         if (!endsTerm(error)) throw error
         log.warn({ err: error, kind: error.kind }, 'the term ended; asking the group who owns')
         this.#state = 'standby'
-        await this.#untilOwner(signal, await joined)
+        const membership = await joined.catch(() => null)
+        // The group was not joined after all, which ends the service or was the wish of whoever stops it.
+        if (!membership) return
+        await this.#untilOwner(signal, membership)
       }
     }
     this.#state = 'standby'

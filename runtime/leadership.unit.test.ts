@@ -231,6 +231,25 @@ describe('to be asked to stop', () => {
     expect(told).toEqual(['fenced'])
   })
 
+  test('is no failure when the group was not joined by then, though a term was', async () => {
+    const kafka: Partial<KafkaPort> = {
+      openTxWriter: () => broker.client().openTxWriter({ transactionalId }),
+      join: ({ onAssignment, signal }) => {
+        onAssignment({ generation: 1, partitions: [0] })
+        return new Promise((_, reject) => {
+          signal?.addEventListener('abort', () => reject(new KafkaFailure('superseded', 'given up')), { once: true })
+        })
+      },
+    }
+    const one = taking(kafka as KafkaPort, () => {
+      told.push('fenced')
+      return Promise.reject(new KafkaFailure('fenced', 'as told'))
+    })
+    await eventually('it was fenced', () => told.length === 1)
+    await one.stop()
+    expect([told, one.leadership.state]).toEqual([['fenced'], 'stopped'])
+  })
+
   test('asked for before the group was joined, nobody leads', async () => {
     const one = taking(broker.client(), leads('one'))
     await one.stop()

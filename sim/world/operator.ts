@@ -1,5 +1,5 @@
 import type { CommandRecord, CorrectionBody, EnginePosition } from '../../core/events.ts'
-import { assetId, type UserId, userId } from '../../core/ids.ts'
+import { type AssetId, assetId, type UserId, userId } from '../../core/ids.ts'
 import { KafkaFailure } from '../../runtime/kafka/port.ts'
 import { MemoryCql } from '../../runtime/cql/testing/memory-cql.ts'
 import type { CqlPort } from '../../runtime/cql/port.ts'
@@ -88,11 +88,18 @@ export class Operator {
         await this.#ask({ kind: 'Redrive', command: this.#command('redrive'), user })
       for (const hole of this.#dice.shuffled(this.#log.holes(user))) {
         const key = `${user} ${hole.asset} ${hole.to}`
-        if (this.#sent.has(key)) continue
+        // What is missing behind a Correction that is still under way is known when it stands in the log.
+        if (this.#sent.has(key) || this.#isCorrecting(user, hole.asset)) continue
         this.#sent.add(key)
         await this.#correct(this.#log.correctionOf(user, hole))
       }
     }
+  }
+
+  #isCorrecting(user: UserId, asset: AssetId): boolean {
+    return [...this.#asked.values()].some(
+      each => each.kind === 'Correct' && each.correction.user === user && each.correction.asset === asset,
+    )
   }
 
   /** Support has told of a booking that never came: it is corrected before the next output would show the hole. */

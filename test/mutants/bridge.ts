@@ -402,7 +402,7 @@ const leading: readonly Mutant[] = [
   {
     name: 'whoever was fenced leads again without asking',
     file: leadership,
-    find: 'await this.#untilOwner(signal, await joined)',
+    find: 'await this.#untilOwner(signal, membership)',
     replace: 'await this.#options.clock.sleep(this.#options.backoffMs, signal)',
     caughtBy: byLeadership('is followed by no other before the coordinator names this member'),
   },

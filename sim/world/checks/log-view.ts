@@ -25,14 +25,13 @@ export class LogView {
     return this.records
   }
 
-  /** Holes in a user's versions up to a pos that no Correction up to there closes. */
+  /** Holes in a user's versions up to a pos, as far as no Correction up to there closes them. */
   holes(user: UserId, upTo?: bigint): readonly Hole[] {
     const seen = new Map<AssetId, Set<bigint>>()
-    const corrected = new Set<string>()
+    const corrected: CorrectionBody[] = []
     for (const record of this.update()) {
       if (upTo !== undefined && record.pos > upTo) break
-      if (record.kind === 'Correction' && record.correction.user === user)
-        corrected.add(`${record.correction.asset} ${record.correction.version}`)
+      if (record.kind === 'Correction' && record.correction.user === user) corrected.push(record.correction)
       if (record.kind !== 'Output') continue
       for (const change of record.output.changes) {
         if (change.user !== user) continue
@@ -41,11 +40,14 @@ export class LogView {
         seen.set(change.asset, versions)
       }
     }
-    return [...seen].flatMap(([asset, versions]) =>
-      runsMissing(versions)
-        .map(run => ({ asset, ...run }))
-        .filter(({ to }) => !corrected.has(`${asset} ${to}`)),
-    )
+    return [...seen].flatMap(([asset, versions]) => {
+      const closed = corrected.filter(each => each.asset === asset).map(({ version }) => version as bigint)
+      return runsMissing(versions).flatMap(({ from, to }) => {
+        // A Correction stands for all that was missing up to its version.
+        const open = closed.reduce((next, version) => (version >= next && version <= to ? version + 1n : next), from)
+        return open > to ? [] : [{ asset, from: open, to }]
+      })
+    })
   }
 
   /** The newest version of a user's asset that an output brought. */
