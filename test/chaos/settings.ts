@@ -13,7 +13,7 @@ export type ChaosSettings = {
 }
 
 /** Behind settle stand three stores and a dozen processes; the bridge has the machine almost to itself. */
-const rates: Readonly<Record<ChaosSettings['target'], number>> = { bridge: 5000, settle: 200 }
+const rates: Readonly<Record<ChaosSettings['target'], number>> = { bridge: 5000, settle: 30 }
 
 const variables = {
   TARGET: z.enum(targets, `must be one of ${targets.join(', ')}`).default('bridge'),
