@@ -56,6 +56,16 @@ export class BarrierCommits {
     this.#waitingSinceMs ??= this.#options.clock.monotonicMs()
   }
 
+  /**
+   * Resolves when what was read from the store by now is the last word: no node has lost what it had acknowledged. What
+   * follows from a state that a loss of power took back would stay in the store, and be found by whoever reads again.
+   * @throws ReopenPartition when a node has another life, or stopped answering
+   */
+  async proveReads(): Promise<void> {
+    const { watch, clock } = this.#options
+    this.#checkLives(await watch.statesSince(clock.monotonicMs()), 'reads may be stale')
+  }
+
   /** All writes up to this barrier are acknowledged. */
   acknowledged(progress: Progress): void {
     const { clock, metrics, partition } = this.#options
@@ -99,8 +109,7 @@ export class BarrierCommits {
     if (!due) return
     // Asked after the hold was over: a node that lives the same life as before the writes has synced them.
     const nodes = await watch.statesSince(due.sinceMs)
-    const change = nodeChange(this.#nodes, nodes)
-    if (change !== null) throw new ReopenPartition(`${change} while barriers were not committed: writes may be lost`)
+    this.#checkLives(nodes, 'writes may be lost')
     this.#nodes = nodes
     if (signal.aborted) return
     try {
@@ -115,6 +124,11 @@ export class BarrierCommits {
     this.#waitingSinceMs = due.progress.n < this.#lastRead ? clock.monotonicMs() : null
     metrics.committedPos.set({ partition }, Number(due.progress.pos))
     metrics.held.set({ partition }, this.#gate.held)
+  }
+
+  #checkLives(nodes: NodeStates, doubt: string): void {
+    const change = nodeChange(this.#nodes, nodes)
+    if (change !== null) throw new ReopenPartition(`${change} while barriers were not committed: ${doubt}`)
   }
 
   #watchStall(): void {

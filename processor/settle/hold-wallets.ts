@@ -7,7 +7,13 @@ import { readBucket } from './history-buckets.ts'
 import { readOpenOrders } from './read-open-orders.ts'
 import { readWallet } from './read-wallet.ts'
 
-type Loading = { readonly cql: CqlPort; readonly cache: CellCache; readonly signal: AbortSignal }
+type Loading = {
+  readonly cql: CqlPort
+  readonly cache: CellCache
+  readonly signal: AbortSignal
+  /** Rejects when what was read by now may be older than what was acknowledged. */
+  readonly proveReads: () => Promise<void>
+}
 type Needed = { readonly user: UserId; readonly pos: Pos; withOrders: boolean }
 
 /** Every wallet that a batch needs, each held so that it stays in the cache until the batch is acknowledged. */
@@ -15,13 +21,17 @@ export const holdWallets = async (
   records: Iterable<UserRecord>,
   loading: Loading,
 ): Promise<ReadonlyMap<UserId, Wallet>> => {
+  let isRead = false
   const held = await Promise.all(
     neededBy(records).map(async needed => {
+      const known = loading.cache.get(needed.user)
+      isRead ||= !known || (needed.withOrders && !known.openOrders)
       const wallet = await loadWallet(needed, loading)
       loading.cache.hold(wallet)
       return [needed.user, wallet] as const
     }),
   )
+  if (isRead) await loading.proveReads()
   return new Map(held)
 }
 
@@ -38,7 +48,7 @@ const neededBy = (records: Iterable<UserRecord>): Needed[] => {
   return [...all.values()]
 }
 
-const loadWallet = async (needed: Needed, { cql, cache, signal }: Loading): Promise<Wallet> => {
+const loadWallet = async (needed: Needed, { cql, cache, signal }: Omit<Loading, 'proveReads'>): Promise<Wallet> => {
   const { user, pos, withOrders } = needed
   const known = cache.get(user)
   if (known && (!withOrders || known.openOrders)) return known
@@ -52,7 +62,7 @@ const loadWallet = async (needed: Needed, { cql, cache, signal }: Loading): Prom
 
 const readStored = async (
   first: { readonly user: UserId; readonly pos: Pos },
-  { cql, signal }: Omit<Loading, 'cache'>,
+  { cql, signal }: Pick<Loading, 'cql' | 'signal'>,
 ): Promise<StoredWallet> => {
   const [cells, bucket] = await Promise.all([readWallet(cql, first.user, signal), readBucket(cql, first, signal)])
   return { cells, bucket }

@@ -170,7 +170,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     const { buckets, cql } = this.#options
     const wallets = await holdWallets(
       records.map(({ record }) => record),
-      { cql, cache: this.#cache, signal: this.#giveUp.signal },
+      { cql, cache: this.#cache, signal: this.#giveUp.signal, proveReads: () => this.#commits.proveReads() },
     )
     const fold = new BatchFold({ state: this.#state, cache: this.#cache, wallets, buckets })
     for (const { record } of records) {
@@ -187,7 +187,10 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
         reread: this.#reread,
         buckets,
         readBucket: place => readBucket(cql, place, this.#giveUp.signal),
-        writeHistory: groups => this.#write('history', groups),
+        writeHistory: async groups => {
+          await this.#commits.proveReads()
+          await this.#write('history', groups)
+        },
       })
       for (const [user, outcome] of outcomes) fold.resolve(user, outcome)
     }

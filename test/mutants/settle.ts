@@ -79,6 +79,13 @@ export const settleMutants: readonly Mutant[] = [
     caughtBy: bySeed(1),
   },
   {
+    name: 'nodes are not asked after a wallet was loaded',
+    file: 'processor/settle/hold-wallets.ts',
+    find: 'if (isRead) await loading.proveReads()',
+    replace: '',
+    caughtBy: bySeed(463),
+  },
+  {
     name: 'the cache outlives the assignment',
     file: owner,
     find: 'this.#cache = new CellCache({ maxCells: options.cacheCells })',

@@ -7,6 +7,7 @@ const seeds: readonly (readonly [seed: number, shown: string])[] = [
   [2, 'a service of every kind fenced, killed and stopped, with writes that arrive late'],
   [3, 'settle verify called a balance wrong that a Correction had healed'],
   [200, 'a node that was silent, took writes and died was taken for one that was silent all along'],
+  [463, 'a wallet that was loaded from a store that had lost writes, and a history bucket begun twice'],
   [69, 'a bridge that was thrown out stopped for a loss that there was not'],
   [209, 'the same in the middle of a rebalance, when the group named nobody'],
   [38, 'a bridge that was thrown out and elected again while its old term ran stopped for a loss that there was not'],
