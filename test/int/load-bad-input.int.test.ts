@@ -57,7 +57,12 @@ beforeEach(async () => {
 
 describe('a table that was changed while the service ran', () => {
   it.each([
-    ['a column is missing', (ddl: string) => ddl.replace(/,\n {2}idx INT[^\n]*/, ''), 'starrocks-schema', /Unknown column 'idx'/],
+    [
+      'a column is missing',
+      (ddl: string) => ddl.replace(/,\n {2}idx INT[^\n]*/, ''),
+      'starrocks-schema',
+      /Unknown column 'idx'/,
+    ],
     [
       'a type no longer fits',
       (ddl: string) => ddl.replace('price_units BIGINT', 'price_units DATE'),
@@ -66,9 +71,9 @@ describe('a table that was changed while the service ran', () => {
     ],
     [
       'a type has become too small',
-      (ddl: string) => ddl.replace('quantity_units BIGINT', 'quantity_units TINYINT'),
+      (ddl: string) => ddl.replace('quote_amount_units BIGINT', 'quote_amount_units TINYINT'),
       'load-rows-refused',
-      /Column 'quantity_units'.*out of the range of TINYINT/,
+      /Column 'quote_amount_units'.*out of the range of TINYINT/,
     ],
   ])('%s: named, nothing loaded into it, no progress', async (_, change, code, message) => {
     await remake('trades', change)

@@ -34,10 +34,9 @@ export const loadWholeTopic = async ({
   readonly rule?: FlushRule
   /** Given by who wants to see how far the group came. */
   readonly kafka?: FakeKafka
-}): Promise<{ readonly metrics: Registry }> => {
+}): Promise<void> => {
   const names = namesOf(stream)
   const sql = openMysql({ address: `127.0.0.1:${doors.mysql}`, ...access, database: names.database })
-  const metrics = new Registry()
   const service = new LoadService({
     kafka: kafka.port,
     streamLoad: openStreamLoad({
@@ -50,7 +49,7 @@ export const loadWholeTopic = async ({
     readReference: () => readReference(sql),
     clock: systemClock,
     log: pino({ level: 'silent' }),
-    metrics,
+    metrics: new Registry(),
     names,
     partitions: topic.length,
     rule,
@@ -67,5 +66,4 @@ export const loadWholeTopic = async ({
     stop.abort()
     await sql.close()
   }
-  return { metrics }
 }
