@@ -12,8 +12,8 @@ try {
     process.exit(0)
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void close().catch(fail))
-  const { feHttpPort: feHttp, beHttpPort: beHttp, mysqlPort: mysql } = standIn
-  console.log(JSON.stringify({ ready: true, standIn: true, feHttp, beHttp, mysql }))
+  const { feHttpPort: feHttp, beHttpPort: beHttp, mysqlPort: mysql, adminPort: admin } = standIn
+  console.log(JSON.stringify({ ready: true, standIn: true, feHttp, beHttp, mysql, admin }))
 } catch (error) {
   fail(error)
 }

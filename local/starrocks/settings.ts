@@ -7,7 +7,7 @@ const schema = z.object({
   STARROCKS_FE_HTTP_PORT: port.default(8030),
   STARROCKS_BE_HTTP_PORT: port.default(8040),
   STARROCKS_MYSQL_PORT: port.default(9030),
-  STARROCKS_ADMIN_PORT: port.default(0),
+  STARROCKS_ADMIN_PORT: port.optional(),
   STARROCKS_USER: z.string().min(1).default('root'),
   STARROCKS_PASSWORD: z.string().default(''),
   STARROCKS_MEMORY_LIMIT: z
@@ -42,7 +42,7 @@ export function parseSettings(environment: Record<string, string | undefined>): 
     feHttpPort: env.STARROCKS_FE_HTTP_PORT,
     beHttpPort: env.STARROCKS_BE_HTTP_PORT,
     mysqlPort: env.STARROCKS_MYSQL_PORT,
-    adminPort: env.STARROCKS_ADMIN_PORT === 0 ? undefined : env.STARROCKS_ADMIN_PORT,
+    adminPort: env.STARROCKS_ADMIN_PORT,
     users: new Map([[env.STARROCKS_USER, env.STARROCKS_PASSWORD]]),
     memoryLimit: env.STARROCKS_MEMORY_LIMIT,
     labelKeepMax: env.STARROCKS_LABEL_KEEP_MAX_NUM,

@@ -231,7 +231,16 @@ export class StarRocksRows {
     return [
       ...assets.map(
         ({ asset, name, decimals: digits }) =>
-          ['assets', rowOf(starrocksStates.assets, { asset_id: asset, name, decimals: digits, pos })] as const,
+          [
+            'assets',
+            rowOf(starrocksStates.assets, {
+              asset_id: asset,
+              name,
+              decimals: digits,
+              unit: this.#amount(asset, 1n),
+              pos,
+            }),
+          ] as const,
       ),
       ...symbols.map(each => ['symbols', this.#symbolRow(each, pos)] as const),
       ['streamMeta', rowOf(starrocksStates.streamMeta, { name: 'house', value: house, pos })],

@@ -71,9 +71,9 @@ const classifyAnswer = (answer: Extract<LoadOutcome, { kind: 'answered' }>, rows
   }
 }
 
-/** Labels are random, so an existing one is an earlier attempt of this very batch. */
+/** Labels are random, so an existing one is an earlier attempt of this very batch. FINISHED is said from the commit on. */
 const existingLabel = ({ existingJobStatus, message }: { existingJobStatus: string; message: string }): LoadVerdict =>
-  existingJobStatus === 'FINISHED' ? { kind: 'done' } : { kind: 'poll', reason: message }
+  existingJobStatus === 'FINISHED' ? { kind: 'committed', reason: message } : { kind: 'poll', reason: message }
 
 type FailureRule = { readonly pattern: RegExp; readonly verdict: (reason: string) => LoadVerdict }
 

@@ -11,9 +11,9 @@ describe('classifyLoad', () => {
     ['Success of fewer rows', answered('Success', 'OK', { loadedRows: 2 }), 'fatal starrocks-row-count'],
     ['Publish Timeout is committed', answered('Publish Timeout', 'publish timeout'), 'committed'],
     [
-      'a label that finished',
+      'a label that finished may not be visible yet',
       answered('Label Already Exists', 'Label [x] has already been used.', { existingJobStatus: 'FINISHED' }),
-      'done',
+      'committed',
     ],
     [
       'a label that runs',
@@ -41,6 +41,22 @@ describe('classifyLoad', () => {
       'too many transactions pass',
       answered('Fail', 'current running txns on db 10001 is 1000, larger than limit 1000'),
       'retry',
+    ],
+    [
+      'too many versions pass',
+      answered('Fail', 'Failed to load data into tablet 1, because of too many versions'),
+      'retry',
+    ],
+    ['a full disk passes', answered('Fail', 'No space left on device'), 'retry'],
+    [
+      'a frontend that restarts passes',
+      answered('Fail', 'call frontend service failed, address=fe:9020, reason=connect() failed'),
+      'retry',
+    ],
+    [
+      'a body too large for one load',
+      answered('Fail', 'The size of this batch exceed the max size [1]  of json type data'),
+      'refused',
     ],
     ['anything else was rolled back', answered('Fail', 'close index channel failed'), 'retry'],
     [

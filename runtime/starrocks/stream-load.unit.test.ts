@@ -1,5 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { gunzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openStreamLoad } from './stream-load.ts'
 import type { LoadRequest, StreamLoadPort } from './stream-load-port.ts'
@@ -65,7 +67,15 @@ const request: LoadRequest = {
 }
 
 /** A frontend that sends loads to a backend that follows `script`. */
-const cluster = async (script: Script, { allow = 'backend' }: { readonly allow?: string } = {}) => {
+const cluster = async (
+  script: Script,
+  {
+    allow = 'backend',
+    compression = 'none',
+    // Long, but for who waits for it to run out: the machine may be busy.
+    continueTimeoutMs = 10_000,
+  }: { readonly allow?: string; readonly compression?: 'none' | 'gzip'; readonly continueTimeoutMs?: number } = {},
+) => {
   const backend = await serve(script)
   const frontend = await serve(redirectTo(() => backend.address))
   const port = openStreamLoad({
@@ -74,7 +84,8 @@ const cluster = async (script: Script, { allow = 'backend' }: { readonly allow?:
     user: 'loader',
     password: 'secret',
     loadTimeoutMs: 1000,
-    continueTimeoutMs: 300,
+    compression,
+    continueTimeoutMs,
   })
   return { frontend, backend, port }
 }
@@ -113,6 +124,7 @@ describe('openStreamLoad', () => {
         merge_condition: 'pos',
       })
       expect(seen[0]?.headers).not.toHaveProperty('enclose')
+      expect(seen[0]?.headers).not.toHaveProperty('compression')
     }
   })
 
@@ -120,6 +132,19 @@ describe('openStreamLoad', () => {
     const { backend, port } = await cluster(takeBody((_, response) => json(response, success)))
     await port.load({ ...request, form: 'enclosed' })
     expect(backend.seen[0]?.headers).toMatchObject({ enclose: '"' })
+  })
+
+  it('packs the body where it was told to, and says so', async () => {
+    let body = ''
+    const script: Script = async ({ request: asked, response }) => {
+      response.writeContinue()
+      body = gunzipSync(await buffer(asked)).toString()
+      json(response, success)
+    }
+    const { backend, port } = await cluster(script, { compression: 'gzip' })
+    expect(await port.load(request)).toEqual({ kind: 'done' })
+    expect(body).toBe('1\ta\n2\tb\n')
+    expect(backend.seen[0]?.headers).toMatchObject({ compression: 'gzip' })
   })
 
   it('takes an answer that comes before any 100', async () => {
@@ -130,11 +155,11 @@ describe('openStreamLoad', () => {
         Message: 'Label [db_trades_1] has already been used.',
       }),
     )
-    expect(await port.load(request)).toEqual({ kind: 'done' })
+    expect(await port.load(request)).toMatchObject({ kind: 'committed' })
   })
 
   it('never sends a body that nobody asked for: it did not happen', async () => {
-    const { port } = await cluster(() => {})
+    const { port } = await cluster(() => {}, { continueTimeoutMs: 300 })
     expect(await port.load(request)).toMatchObject({
       kind: 'retry',
       reason: expect.stringMatching(/neither an answer nor 100 Continue within 300 ms/),
@@ -227,6 +252,7 @@ describe('openStreamLoad', () => {
       user: 'loader',
       password: '',
       loadTimeoutMs: 1000,
+      compression: 'none',
     })
     expect(await port.load(request)).toMatchObject({ kind: 'retry', reason: expect.stringContaining('ECONNREFUSED') })
     expect(await port.load(request)).toEqual({ kind: 'done' })

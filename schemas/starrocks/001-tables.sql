@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS assets (
   asset_id INT NOT NULL COMMENT "the engine's number",
   `name` VARCHAR(256) NOT NULL COMMENT "as last told by the engine",
   decimals INT NOT NULL COMMENT "one whole unit is 10^decimals smallest units; never changes",
+  unit DECIMAL(38, 18) NOT NULL COMMENT "one smallest unit in whole units: a sum of smallest units times it is exact",
   pos BIGINT NOT NULL COMMENT "position of the record that said it last"
 )
 PRIMARY KEY (asset_id)

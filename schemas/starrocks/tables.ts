@@ -77,6 +77,11 @@ const readTables = (): ReadonlyMap<string, Table> => {
 /** Every table of the schema by name, as all migrations together leave it. */
 export const tables: ReadonlyMap<string, Table> = readTables()
 
+/** Materialized views in the order in which they are made: one that is made from others comes after them. */
+export const viewNames: readonly string[] = migrations
+  .flatMap(({ statements }) => statements)
+  .flatMap(statement => /^CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+)\n/.exec(statement)?.[1] ?? [])
+
 /** @throws Error for a table that no migration creates */
 export const tableNamed = (name: TableName): Table => {
   const table = tables.get(name)

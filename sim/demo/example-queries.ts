@@ -37,6 +37,8 @@ export const exampleQueries = async (options: {
   const [symbol] = await sql.query(
     'SELECT symbol_id, count(*) AS many FROM trades GROUP BY symbol_id ORDER BY many DESC LIMIT 1',
   )
+  // Its timer may be a minute away.
+  await sql.query('REFRESH MATERIALIZED VIEW candles_1m WITH SYNC MODE')
   const where = stackFolder === undefined ? '' : `SETTLE_DATA=${quoted(stackFolder)} `
   const query = (language: 'cql' | 'sql', statement: string): string =>
     `${where}npx node sim/demo/query.ts ${language} ${quoted(statement)}`

@@ -42,6 +42,7 @@ await runService({
         loadHosts: settings.STARROCKS_LOAD_HOSTS,
         ...access,
         loadTimeoutMs: settings.LOAD_TIMEOUT_MS,
+        compression: settings.LOAD_COMPRESSION,
       }),
       readReference: () => readReference(sql),
       clock,

@@ -183,7 +183,9 @@ const changeRows = ({ index, value: change }: Indexed<BalanceChange>, at: Stamp,
 }
 
 const referenceRows = ({ assets, symbols, house }: ReferenceData, pos: Pos, units: DisplayUnits): TableRow[] => [
-  ...assets.map(({ asset, name, decimals }) => latestRow('assets', `${asset}`, [asset, name, decimals, pos], pos)),
+  ...assets.map(({ asset, name, decimals }) =>
+    latestRow('assets', `${asset}`, [asset, name, decimals, units.amount(asset, 1n), pos], pos),
+  ),
   ...symbols.map(each => latestRow('symbols', `${each.symbol}`, [...symbolCells(each, units), pos], pos)),
   latestRow('stream_meta', 'house', ['house', house, pos], pos),
 ]

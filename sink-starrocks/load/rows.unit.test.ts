@@ -280,6 +280,7 @@ describe('rowsOf', () => {
       ['symbols', 'BTC/EUR'],
       ['stream_meta', 'house'],
     ])
+    expect(rows[0]).toMatchObject({ decimals: '8', unit: '0.00000001' })
     expect(rows[2]).toMatchObject({ since_pos: `${head.pos}`, pos: `${head.pos}` })
     expect(rows[3]).toEqual({ table: 'stream_meta', name: 'house', value: '9', pos: `${head.pos}` })
     expect(units.amount(assetId(2), 5n)).toBe('0.05')

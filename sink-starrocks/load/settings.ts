@@ -17,6 +17,8 @@ export const loadSettings = {
   FLUSH_ROWS: number(20_000, { min: 1, max: 1_000_000 }),
   /** or so many bytes; two such batches are in memory. */
   FLUSH_BYTES: number(16 * 1024 * 1024, { min: 1024, max: limits.maxFlushBytes }),
+  /** What bodies are packed with on their way. */
+  LOAD_COMPRESSION: z.enum(['none', 'gzip']).default('none'),
   /** How long StarRocks may take for one load. */
   LOAD_TIMEOUT_MS: number(60_000, { min: 1_000, max: 500_000 }),
 }

@@ -1,30 +1,24 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
-import { pino } from 'pino'
-import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { EngineOutput } from '../../core/events.ts'
 import { isOpen } from '../../core/order-lifecycle.ts'
 import { history } from '../../core/testing/history.ts'
 import { parseSettings } from '../../local/starrocks/settings.ts'
 import { type StandIn, startStandIn } from '../../local/starrocks/stand-in.ts'
-import { systemClock } from '../../runtime/clock.ts'
-import { namesOf } from '../../runtime/names.ts'
 import { checkDatabase } from '../../runtime/starrocks/check-database.ts'
 import { migrateStarRocks } from '../../runtime/starrocks/migrate.ts'
 import { openMysql } from '../../runtime/starrocks/mysql.ts'
-import type { SqlPort, SqlRow } from '../../runtime/starrocks/sql-port.ts'
+import type { SqlPort } from '../../runtime/starrocks/sql-port.ts'
 import { openStreamLoad } from '../../runtime/starrocks/stream-load.ts'
 import type { LoadRequest, StreamLoadPort } from '../../runtime/starrocks/stream-load-port.ts'
-import { LoadService } from '../../sink-starrocks/load/load.ts'
-import { readReference } from '../../sink-starrocks/load/read-reference.ts'
-import { FakeKafka } from '../../sink-starrocks/load/testing/fake-kafka.ts'
+import { viewNames } from '../../schemas/starrocks/tables.ts'
+import { loadWholeTopic } from '../../sink-starrocks/load/testing/load-whole-topic.ts'
 import { userTopic } from '../../sink-starrocks/load/testing/user-topic.ts'
 
 const partitions = 3
-const log = pino({ level: 'silent' })
 let directory: string
 let standIn: StandIn
 let database = 0
@@ -38,6 +32,7 @@ const streamLoad = (): StreamLoadPort =>
     loadHosts: [`127.0.0.1:${standIn.beHttpPort}`],
     ...access,
     loadTimeoutMs: 20_000,
+    compression: 'none',
   })
 const stream = (): string => `load${database}`
 const owner = () => ({ database: stream(), stream: stream(), partitions })
@@ -129,13 +124,19 @@ describe('Stream Load', () => {
     mergeCondition: 'pos',
   })
   const quotedText = (text: string): string => `"${text.replaceAll('"', '""')}"`
-  const asset = { asset_id: '1', name: 'BTC "₿"\t\n', decimals: '8', pos: '9223372036854775807' }
+  const asset = {
+    asset_id: '1',
+    name: 'BTC "₿"\t\n',
+    decimals: '8',
+    unit: '0.000000010000000000',
+    pos: '9223372036854775807',
+  }
 
   it('loads, knows its label again, and reads the rows back exactly', async () => {
     await migrate()
     const port = streamLoad()
     expect(await port.load(request([asset], 'first'))).toEqual({ kind: 'done' })
-    expect(await port.load(request([asset], 'first'))).toEqual({ kind: 'done' })
+    expect(await port.load(request([asset], 'first'))).toMatchObject({ kind: 'committed' })
     expect(await port.load(request([{ ...asset, name: 'old', pos: '1' }], 'older'))).toEqual({ kind: 'done' })
     expect(await port.labelState({ database: stream(), label: 'first' })).toEqual({ kind: 'done' })
     expect(await port.labelState({ database: stream(), label: 'never' })).toMatchObject({ kind: 'retry' })
@@ -163,6 +164,7 @@ describe('Stream Load', () => {
       user: 'root',
       password: 'guessed',
       loadTimeoutMs: 5_000,
+      compression: 'none',
     })
     expect(await stranger.load(request([asset], 'y'))).toMatchObject({ kind: 'fatal', code: 'starrocks-access' })
   })
@@ -178,51 +180,19 @@ const asksForEverything = (outputs: readonly EngineOutput[]): boolean => {
 describe('the service', () => {
   const outputs = fc.sample(history, { numRuns: 200, seed: 20 }).find(asksForEverything) as EngineOutput[]
 
-  const runUntilRead = async (kafka: FakeKafka, sql: SqlPort): Promise<void> => {
-    const service = new LoadService({
-      kafka: kafka.port,
-      streamLoad: streamLoad(),
-      readReference: () => readReference(sql),
-      clock: systemClock,
-      log,
-      metrics: new Registry(),
-      names: namesOf(stream()),
-      partitions,
+  const load = (fetchCount: number): Promise<unknown> =>
+    loadWholeTopic({
+      topic: userTopic(outputs, { partitions, barrierEvery: 5 }),
+      stream: stream(),
+      doors: { feHttp: standIn.feHttpPort, beHttp: standIn.beHttpPort, mysql: standIn.mysqlPort },
+      fetchCount,
       rule: { ms: 20, rows: 100, bytes: 100_000 },
-      newBatchId: () => crypto.randomUUID(),
     })
-    const stop = new AbortController()
-    const running = service.run(stop.signal)
-    await expect.poll(() => kafka.isReadUp, { timeout: 20_000 }).toBe(true)
-    stop.abort()
-    await running
-  }
-
-  it('answers every question of the analysts’ page', async () => {
-    await migrate()
-    const sql = openSql(stream())
-    const topic = userTopic(outputs, { partitions, barrierEvery: 5 })
-    await runUntilRead(new FakeKafka(topic, { clock: systemClock, fetchCount: () => 200 }), sql)
-    const page = await readFile('docs/analysts.md', 'utf8')
-    const questions = [...page.matchAll(/^([^\n]+)\n\n```sql\n(.*?)```/gms)]
-    expect(questions.length).toBeGreaterThan(5)
-    const answers = new Map<string, readonly SqlRow[]>()
-    for (const [, question = '', query = ''] of questions) answers.set(question, await sql.query(query))
-    for (const [question, rows] of answers)
-      expect({ question, rows: rows.length > 0 }).toEqual({ question, rows: true })
-    const conserved = [...answers.values()].at(-1)
-    expect(conserved?.map(row => [row['name'], row['difference']])).toEqual([
-      ['BTC', '0'],
-      ['EUR', '0'],
-    ])
-    await sql.close()
-  })
 
   it('fills the tables with exact amounts, and a second time changes nothing', async () => {
     await migrate()
     const sql = openSql(stream())
-    const topic = userTopic(outputs, { partitions, barrierEvery: 5 })
-    await runUntilRead(new FakeKafka(topic, { clock: systemClock, fetchCount: () => 20 }), sql)
+    await load(20)
     const tables = ['trades', 'user_trades', 'orders', 'order_events', 'ledger', 'balances', 'assets', 'symbols']
     const contents = () => Promise.all(tables.map(table => sql.query(`SELECT * FROM ${table} ORDER BY 1, 2, 3, 4`)))
     const first = await contents()
@@ -241,9 +211,10 @@ describe('the service', () => {
       "SELECT sum(CAST(delta_available_units + delta_frozen_units AS LARGEINT)) AS total FROM ledger WHERE reason IN ('Trade', 'Fee', 'Reserve', 'Release')",
     )
     expect(sums).toEqual([{ total: '0' }])
+    for (const view of viewNames) await sql.query(`REFRESH MATERIALIZED VIEW ${view} WITH SYNC MODE`)
     expect((await sql.query('SELECT sum(trade_count) AS n FROM candles_1m'))[0]).toEqual({ n: String(trades.length) })
     expect((await sql.query('SELECT * FROM daily_volume')).length).toBe(1)
-    await runUntilRead(new FakeKafka(topic, { clock: systemClock, fetchCount: () => 3 }), sql)
+    await load(3)
     expect(await contents()).toEqual(first)
     const streamed: unknown[] = []
     for await (const row of sql.stream('SELECT * FROM ledger ORDER BY 1, 2, 3, 4')) streamed.push(row)

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { checkBasicAuth, type Users } from './basic-auth.ts'
 import type { Catalog } from '../store/catalog.ts'
+import type { Faults } from '../faults.ts'
 import type { ErrorLogs } from '../load/error-logs.ts'
 import { type Listener, listenHttp, sendJson } from './http-listener.ts'
 import type { Labels } from '../load/labels.ts'
@@ -8,6 +10,7 @@ import { limits } from '../limits.ts'
 import { type LoadRequest, parseLoadHeaders } from '../load/load-headers.ts'
 import {
   type BegunLoad,
+  frontendGone,
   type LoadOutcome,
   type LoadTarget,
   maxBodyBytes,
@@ -21,6 +24,8 @@ export interface BeDoorOptions {
   readonly labels: Labels
   readonly loads: StreamLoads
   readonly errorLogs: ErrorLogs
+  readonly faults: Faults
+  readonly frontendState: () => 'up' | 'down'
 }
 
 /** The backend's HTTP door: Stream Load itself, and the rows that loads refused. */
@@ -77,6 +82,7 @@ class BeDoor {
       return sendJson(response, 200, begun.answer)
     }
     const { load } = begun
+    await slowed(load)
     if (exchange.expects === 'continue') response.writeContinue()
     let body: Buffer | undefined
     try {
@@ -90,7 +96,9 @@ class BeDoor {
     const bytes = body.length
     try {
       const outcome = await this.#options.loads.run(load, body)
-      sendJson(response, 200, this.#answer(load, outcome, { bytes, started, received }))
+      await slowed(load)
+      if (outcome.answer === 'cut') response.destroy()
+      else sendJson(response, 200, this.#answer(load, outcome, { bytes, started, received }))
     } finally {
       this.#bytesInFlight -= bytes
     }
@@ -105,7 +113,8 @@ class BeDoor {
     if (parsed.kind === 'refused') return answer(label, parsed.message)
     const tooLarge = sizeRefusal(parsed.request, Number(request.headers['content-length'] ?? 0))
     if (tooLarge !== undefined) return answer(label, tooLarge)
-    const { catalog, labels } = this.#options
+    const { catalog, labels, faults, frontendState } = this.#options
+    if (frontendState() === 'down') return answer(label, frontendGone)
     if (!catalog.hasDatabase(target.database)) return answer(label, `unknown database, database=${target.database}`)
     if (catalog.relations(target.database).get(target.table)?.kind !== 'table') {
       return answer(label, `unknown table, database=${target.database}, table=${target.table}`)
@@ -114,7 +123,8 @@ class BeDoor {
     switch (begun.kind) {
       case 'begun': {
         const deadline = started + parsed.request.timeoutMs
-        return { kind: 'begun', load: { ...target, request: parsed.request, txnId: begun.txnId, deadline } }
+        const fault = faults.strike(target.table)
+        return { kind: 'begun', load: { ...target, request: parsed.request, txnId: begun.txnId, deadline, fault } }
       }
       case 'exists':
         return { kind: 'answer', answer: labelExists(label, begun.existing) }
@@ -178,6 +188,10 @@ class BeDoor {
   }
 }
 
+const slowed = async ({ fault }: BegunLoad): Promise<void> => {
+  if (fault?.kind === 'slow') await sleep(fault.ms)
+}
+
 function counts(txnId: number, label: string, outcome: LoadOutcome) {
   return {
     TxnId: txnId,
@@ -191,7 +205,7 @@ function counts(txnId: number, label: string, outcome: LoadOutcome) {
   }
 }
 
-const noRows = { totalRows: 0, loadedRows: 0, filteredRows: 0, errorLog: undefined }
+const noRows = { totalRows: 0, loadedRows: 0, filteredRows: 0, errorLog: undefined, answer: 'given' } as const
 
 const noTimes = {
   LoadBytes: 0,

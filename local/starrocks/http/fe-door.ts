@@ -1,19 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkBasicAuth, type Users } from './basic-auth.ts'
 import type { Catalog } from '../store/catalog.ts'
-import { type Listener, listenHttp, sendJson } from './http-listener.ts'
+import { type HttpListener, listenHttp, sendJson } from './http-listener.ts'
 import type { Labels } from '../load/labels.ts'
 
 export interface FeDoorOptions {
   readonly port: number
-  readonly bePort: () => number
+  readonly bePort: number
   readonly users: Users
   readonly catalog: Catalog
   readonly labels: Labels
 }
 
 /** The frontend's HTTP door: sends loads on to the backend, knows labels, says that it lives. */
-export function openFeDoor(options: FeDoorOptions): Promise<Listener> {
+export function openFeDoor(options: FeDoorOptions): Promise<HttpListener> {
   return listenHttp(options.port, async (request, response, expects) => {
     const url = new URL(request.url ?? '/', 'http://fe')
     if (url.pathname === '/api/health') return sendJson(response, 200, health())
@@ -21,7 +21,7 @@ export function openFeDoor(options: FeDoorOptions): Promise<Listener> {
     if (auth.kind === 'refused') return refuseLogin(response, auth.message)
     const path = url.pathname.split('/').map(decodeURIComponent)
     if (request.method === 'PUT' && path.length === 5 && path[1] === 'api' && path[4] === '_stream_load') {
-      return redirectLoad(request, response, { expects, bePort: options.bePort() })
+      return redirectLoad(request, response, { expects, bePort: options.bePort })
     }
     if (request.method === 'GET' && path.length === 4 && path[1] === 'api' && path[3] === 'get_load_state') {
       return answerLoadState(response, options, path[2] as string, url.searchParams.get('label'))

@@ -13,8 +13,13 @@ export interface Listener extends AsyncDisposable {
   readonly port: number
 }
 
+export interface HttpListener extends Listener {
+  /** Closes at once, whatever is under way. */
+  cut(): Promise<void>
+}
+
 /** Listens on the loopback only; `port` 0 chooses a free one. A handler that throws answers 500 with its message. */
-export async function listenHttp(port: number, handler: Handler): Promise<Listener> {
+export async function listenHttp(port: number, handler: Handler): Promise<HttpListener> {
   const server = createServer()
   const handle = (request: IncomingMessage, response: ServerResponse, expects: 'continue' | 'nothing') => {
     handler(request, response, expects).catch((error: Error) => {
@@ -28,6 +33,11 @@ export async function listenHttp(port: number, handler: Handler): Promise<Listen
   await listening(server, port)
   return {
     port: (server.address() as AddressInfo).port,
+    async cut() {
+      const closed = new Promise(resolve => server.close(resolve))
+      server.closeAllConnections()
+      await closed
+    },
     async [Symbol.asyncDispose]() {
       const closed = new Promise(resolve => server.close(resolve))
       // Requests under way are answered first: a load that is cut off is one whose end its client must find out.

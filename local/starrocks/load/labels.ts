@@ -89,6 +89,11 @@ export class Labels {
     )
   }
 
+  /** As an eviction does it: nobody can tell that the load ever was. */
+  forget(db: string, label: string): void {
+    this.#of(db).delete(label)
+  }
+
   /** UNKNOWN: never seen, or evicted; nobody can tell which. */
   stateOf(db: string, label: string): { state: LabelState | 'UNKNOWN'; reason: string } {
     const entry = this.#of(db).get(label)

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { type DuckDBConnection, DuckDBDataChunk, type DuckDBType, type DuckDBValue } from '@duckdb/node-api'
@@ -7,12 +8,14 @@ import { duckdbTypeName } from '../sql/column-type.ts'
 import { csvRows } from './csv-rows.ts'
 import { type Database, quoteName } from '../store/database.ts'
 import type { ErrorLogs } from './error-logs.ts'
+import type { LoadFault } from '../faults.ts'
 import { BodyError, jsonRows, type RowBatch } from './json-rows.ts'
 import type { Labels } from './labels.ts'
 import { limits } from '../limits.ts'
 import type { LoadRequest } from './load-headers.ts'
-import { mergeStatement } from './merge.ts'
 import { PlanError, RowConverter } from './row-converter.ts'
+import { type CommittedLoad, ordinal, type Unpublished } from './unpublished.ts'
+import { mergeStatement } from './merge.ts'
 import { SqlError } from '../sql/sql-error.ts'
 import type { TableDefinition } from '../sql/statement.ts'
 
@@ -26,18 +29,24 @@ export interface BegunLoad extends LoadTarget {
   readonly request: LoadRequest
   readonly txnId: number
   readonly deadline: number
+  readonly fault: LoadFault | undefined
 }
 
 /** What a finished load says of itself; the door adds the times. */
 export interface LoadOutcome {
-  readonly status: 'Success' | 'Fail'
+  readonly status: 'Success' | 'Publish Timeout' | 'Fail'
   readonly message: string
   readonly totalRows: number
   readonly loadedRows: number
   readonly filteredRows: number
   /** Name of the error log, when rows were refused. */
   readonly errorLog: string | undefined
+  /** `cut`: the client hears nothing of it. */
+  readonly answer: 'given' | 'cut'
 }
+
+/** What a backend says that can't ask its frontend to begin or to commit. */
+export const frontendGone = 'call frontend service failed: connect() failed: Connection refused'
 
 class LoadFailure extends Error {}
 
@@ -47,20 +56,31 @@ interface Staged {
   readonly errors: readonly string[]
 }
 
-const ordinal = '__row'
-
 /** Runs loads: body → typed rows in a staging table → one transaction that merges them and stores the label. */
-export class StreamLoads {
+export class StreamLoads implements AsyncDisposable {
   readonly #database: Database
   readonly #catalog: Catalog
   readonly #labels: Labels
   readonly #errorLogs: ErrorLogs
+  readonly #unpublished: Unpublished
+  readonly #frontendState: () => 'up' | 'down'
+  readonly #publications = new Set<Promise<unknown>>()
+  readonly #closing = new AbortController()
 
-  constructor(parts: { database: Database; catalog: Catalog; labels: Labels; errorLogs: ErrorLogs }) {
+  constructor(parts: {
+    database: Database
+    catalog: Catalog
+    labels: Labels
+    errorLogs: ErrorLogs
+    unpublished: Unpublished
+    frontendState: () => 'up' | 'down'
+  }) {
     this.#database = parts.database
     this.#catalog = parts.catalog
     this.#labels = parts.labels
     this.#errorLogs = parts.errorLogs
+    this.#unpublished = parts.unpublished
+    this.#frontendState = parts.frontendState
   }
 
   /** Loads a whole body. Never throws for what the client sent: the outcome says it. */
@@ -71,16 +91,41 @@ export class StreamLoads {
       await this.#database.use(async connection => {
         staged = await this.#stage(connection, load, plain)
         judge(staged, load.request)
-        await this.#catalog.locked(load.database, load.table, () => this.#commit(connection, load))
+        if (load.fault?.kind === 'full-disk') throw new LoadFailure('write failed: No space left on device')
+        if (load.fault?.kind === 'drop-before-commit') throw new LoadFailure('the backend was gone before the commit')
+        if (this.#frontendState() === 'down') throw new LoadFailure(frontendGone)
+        await this.#commit(connection, load)
       })
-      this.#catalog.touch()
-      this.#labels.settle(load.database, load.request.label, { state: 'VISIBLE', reason: '' })
-      return this.#outcome('Success', 'OK', staged)
+      if (load.fault?.kind === 'lost-label') this.#labels.forget(load.database, load.request.label)
+      return this.#committed(load, staged)
     } catch (error) {
       const message = failureText(error)
       this.abort(load, message)
-      return this.#outcome('Fail', message, staged)
+      const outcome = this.#outcome('Fail', message, staged)
+      return load.fault?.kind === 'drop-before-commit' ? { ...outcome, answer: 'cut' } : outcome
     }
+  }
+
+  /** What the client hears of a load that is committed. */
+  #committed(load: BegunLoad, staged: Staged): LoadOutcome {
+    const outcome = this.#outcome('Success', 'OK', staged)
+    switch (load.fault?.kind) {
+      case 'drop-after-commit':
+      case 'lost-label':
+        return { ...outcome, answer: 'cut' }
+      case 'unknown-status':
+        return { ...outcome, status: 'Fail', message: 'Transaction status unknown', loadedRows: 0 }
+      case 'publish-timeout':
+        return { ...outcome, status: 'Publish Timeout', message: 'publish timeout, the transaction is committed' }
+      default:
+        return outcome
+    }
+  }
+
+  /** Publications that still wait are left to the next start: their rows are durable. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await Promise.allSettled(this.#publications)
   }
 
   /** Ends a load that changed nothing; its label can be used again. */
@@ -96,6 +141,7 @@ export class StreamLoads {
       loadedRows: status === 'Success' ? staged.loaded : 0,
       filteredRows: staged.refused,
       errorLog: staged.errors.length > 0 ? this.#errorLogs.add(staged.errors) : undefined,
+      answer: 'given',
     }
   }
 
@@ -126,6 +172,41 @@ export class StreamLoads {
   }
 
   async #commit(connection: DuckDBConnection, load: BegunLoad): Promise<void> {
+    const { database, table, fault } = load
+    if (fault?.kind === 'publish-timeout' || fault?.kind === 'publish-delay')
+      return this.#commitAndPublish(connection, load, fault)
+    await this.#catalog.locked(database, table, () => this.#commitAtOnce(connection, load))
+    this.#catalog.touch()
+    this.#labels.settle(database, load.request.label, { state: 'VISIBLE', reason: '' })
+  }
+
+  /** Commits now and publishes later; loads that come after wait for it, as versions of a tablet do. */
+  async #commitAndPublish(
+    connection: DuckDBConnection,
+    load: BegunLoad,
+    { kind, ms }: { readonly kind: 'publish-timeout' | 'publish-delay'; readonly ms: number },
+  ): Promise<void> {
+    const { database, table, txnId } = load
+    const { label, mergeCondition } = load.request
+    const committed: CommittedLoad = { txnId, database, table, label, mergeCondition }
+    const kept = Promise.withResolvers<void>()
+    const publication = this.#catalog.locked(database, table, async () => {
+      checkDeadline(load)
+      await this.#unpublished.keep(connection, committed, 'staging')
+      kept.resolve()
+      await sleep(ms, undefined, { signal: this.#closing.signal }).catch(() => undefined)
+      if (this.#closing.signal.aborted) return
+      await this.#database.use(own => this.#unpublished.publish(own, committed))
+    })
+    this.#publications.add(publication)
+    const done = publication.finally(() => this.#publications.delete(publication))
+    if (kind === 'publish-delay') return done
+    // The answer does not wait for it; a publication that fails is tried again by the next start.
+    done.catch(() => undefined)
+    await Promise.race([kept.promise, publication])
+  }
+
+  async #commitAtOnce(connection: DuckDBConnection, load: BegunLoad): Promise<void> {
     checkDeadline(load)
     // The table may have been altered or dropped while this load waited for its lock.
     const table = this.#catalog.table(load.database, load.table)

@@ -10,6 +10,7 @@ import { ErrorLogs } from './error-logs.ts'
 import { Labels } from './labels.ts'
 import { parseLoadHeaders } from './load-headers.ts'
 import { type BegunLoad, StreamLoads } from './stream-load.ts'
+import { Unpublished } from './unpublished.ts'
 
 class LabelsOnFullDisk extends Labels {
   override store(): Promise<void> {
@@ -28,13 +29,16 @@ test('rows whose label cannot be stored are not there', async () => {
   const ddl = parseDdl(new TokenCursor('CREATE TABLE t (id INT NOT NULL) PRIMARY KEY (id) DISTRIBUTED BY HASH (id)'))
   if (ddl.kind !== 'create table') throw new Error(ddl.kind)
   await catalog.createTable('d', 't', ddl.definition)
-  const loads = new StreamLoads({ database, catalog, labels, errorLogs: new ErrorLogs() })
+  const unpublished = new Unpublished({ database, catalog, labels })
+  const parts = { database, catalog, labels, errorLogs: new ErrorLogs(), unpublished }
+  await using loads = new StreamLoads({ ...parts, frontendState: () => 'up' })
 
   const parsed = parseLoadHeaders({ label: 'l', format: 'json', strip_outer_array: 'true' })
   const begun = labels.begin('d', 'l')
   if (parsed.kind !== 'load' || begun.kind !== 'begun') throw new Error('not begun')
   const deadline = performance.now() + 10_000
-  const load: BegunLoad = { database: 'd', table: 't', request: parsed.request, txnId: begun.txnId, deadline }
+  const target = { database: 'd', table: 't' }
+  const load: BegunLoad = { ...target, request: parsed.request, txnId: begun.txnId, deadline, fault: undefined }
   const outcome = await loads.run(load, Buffer.from('[{"id":1}]'))
   expect(outcome).toMatchObject({ status: 'Fail', loadedRows: 0, message: expect.stringContaining('No space left') })
   expect(labels.stateOf('d', 'l').state).toBe('ABORTED')

@@ -16,11 +16,23 @@ export interface Fixture extends AsyncDisposable {
   readonly mysql: Connection
   /** Runs one statement; every value comes as text, exact. */
   query(sql: string): Promise<Row[]>
+  /** Asks the admin door; a path and what to POST, or nothing for GET. */
+  admin(path: string, body?: unknown): Promise<AdminAnswer>
+}
+
+interface AdminAnswer {
+  readonly status: number
+  readonly body: Record<string, unknown>
 }
 
 export async function openFixture(environment: Record<string, string> = {}): Promise<Fixture> {
   const directory = environment['STARROCKS_DIR'] ?? (await mkdtemp(join(tmpdir(), 'starrocks-')))
-  const free = { STARROCKS_FE_HTTP_PORT: '0', STARROCKS_BE_HTTP_PORT: '0', STARROCKS_MYSQL_PORT: '0' }
+  const free = {
+    STARROCKS_FE_HTTP_PORT: '0',
+    STARROCKS_BE_HTTP_PORT: '0',
+    STARROCKS_MYSQL_PORT: '0',
+    STARROCKS_ADMIN_PORT: '0',
+  }
   const standIn = await startStandIn(parseSettings({ ...free, STARROCKS_DIR: directory, ...environment }))
   const mysql = await connectMysql(standIn.mysqlPort, { password: environment['STARROCKS_PASSWORD'] ?? '' })
   return {
@@ -28,12 +40,19 @@ export async function openFixture(environment: Record<string, string> = {}): Pro
     directory,
     mysql,
     query: sql => query(mysql, sql),
+    admin: (path, body) => askAdmin(standIn.adminPort, path, body),
     async [Symbol.asyncDispose]() {
       mysql.destroy()
       await standIn[Symbol.asyncDispose]()
       if (environment['STARROCKS_DIR'] === undefined) await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+const askAdmin = async (port: number | undefined, path: string, body?: unknown): Promise<AdminAnswer> => {
+  const post = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, post)
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
 }
 
 export const connectMysql = (

@@ -29,7 +29,15 @@ export class FakeKafka {
 
   constructor(
     topic: readonly (readonly UserRecord[])[],
-    { clock, fetchCount }: { readonly clock: Clock; readonly fetchCount: () => number },
+    {
+      clock,
+      fetchCount,
+      encode = encodeUserRecord,
+    }: {
+      readonly clock: Clock
+      readonly fetchCount: () => number
+      readonly encode?: (record: UserRecord) => Buffer
+    },
   ) {
     this.#clock = clock
     this.#fetchCount = fetchCount
@@ -37,7 +45,7 @@ export class FakeKafka {
       records.map((record, offset) => ({
         offset: BigInt(offset),
         key: null,
-        value: encodeUserRecord(record),
+        value: encode(record),
         timestampMs: record.pos / 1000n,
       })),
     )
