@@ -18,7 +18,7 @@ describe('in the world of', () => {
   test.each(seeds)('seed %i: %s', async seed => {
     const { violations } = await runSeed(seed)
     const [first] = violations
-    expect(violations, first && `${first.check}: ${first.text}`).toEqual([])
+    expect(violations, `${first?.check}: ${first?.text}`).toEqual([])
   })
 })
 
