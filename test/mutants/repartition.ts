@@ -42,17 +42,6 @@ export const repartitionMutants: readonly RuleMutant[] = [
     caughtBy: bySeed(1, noReason),
   },
   {
-    name: 'the tails are read before the fence',
-    rule,
-    file: service,
-    find: 'const term = { settings, ports, meters, writer, fetcher, maxMessageBytes, onProgress }',
-    replace: `let opened: Promise<TxWriter> | null = null
-      const open = () => (opened ??= kafka.openTxWriter({ transactionalId: names.transactionalIds.repartition }))
-      const late: TxWriter = { ...writer, commitBatch: async batch => (await open()).commitBatch(batch) }
-      const term = { settings, ports, meters, writer: late, fetcher, maxMessageBytes, onProgress }`,
-    caughtBy: inRepartition('whatever the network does, whoever is cut off', 'Property failed'),
-  },
-  {
     name: 'whoever leads fences nobody',
     rule,
     file: service,
@@ -245,6 +234,10 @@ export const repartitionMutants: readonly RuleMutant[] = [
     file: 'runtime/kafka/check-partitions.ts',
     find: 'if (count < partitions)',
     replace: 'if (count < 0)',
-    caughtBy: inRepartition('a start refuses a topic that is not there or has fewer partitions', 'to match object'),
+    caughtBy: byTest(
+      'runtime/reader/reader',
+      'a reader stops when there is no topic, or one with fewer partitions than it was told',
+      wentOn,
+    ),
   },
 ]
