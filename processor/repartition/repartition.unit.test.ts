@@ -122,6 +122,16 @@ class World {
   done(): Promise<void> {
     return eventually('everything is behind a barrier', () => this.isDone)
   }
+
+  /** Rejects with what ends a repartition; resolves when nothing does. */
+  async refusal(over: Partial<RepartitionSettings> = {}): Promise<void> {
+    const { service, done } = this.repartition(over)
+    let hasEnded = false
+    void done.catch(() => {}).finally(() => (hasEnded = true))
+    const goesOn = (): boolean => service.health()['state'] === 'leading' && this.isDone
+    await eventually('it ends, or everything is behind a barrier', () => hasEnded || goesOn())
+    if (hasEnded) await done
+  }
 }
 
 /** `user.outputs` is the log folded anew, with a barrier wherever one was found. */
@@ -138,6 +148,15 @@ const check = ({ users: found, broker }: World, admitted: ReadonlySet<bigint> = 
     for (const each of placed) expected[each.partition]?.push(decodeUserRecord(encodeUserRecord(each.record)))
   }
   expect(found).toEqual(expected)
+}
+
+/** Engine outputs after the barrier before, for each barrier. */
+const outputsBetweenBarriers = ({ users, broker }: World): readonly number[] => {
+  const log = broker.log(logTopic, 0).tail(1_000_000, broker.log(logTopic, 0).high)
+  const outputs = log.map(({ value }) => decodeLogRecord(value)).filter(({ kind }) => kind === 'Output')
+  return (users[0] ?? [])
+    .filter(record => record.kind === 'Barrier')
+    .map(barrier => outputs.filter(({ pos }) => barrier.previous < pos && pos <= barrier.pos).length)
 }
 
 const worldOf = (outputs: readonly EngineOutput[], broker: Partial<MemoryBrokerOptions> = {}): World => {
@@ -157,6 +176,8 @@ test('everything in the log becomes user outputs, numbered densely, with barrier
       expect(service.health()).toMatchObject({ ok: true, state: 'leading' })
       await stop()
       check(world)
+      for (const count of outputsBetweenBarriers(world))
+        expect(count, 'outputs before a barrier').toBeLessThanOrEqual(7)
     }),
     { numRuns: 15 },
   )
@@ -291,13 +312,13 @@ describe('a start', () => {
     world.broker.addTopic({ topic: logTopic, partitions: 1 })
     const at = { epoch: 1n, random: 1n, seq: 1n, chain: zeroChain }
     for (let i = 0; i < count; i++) world.put({ kind: 'Tick', pos: asPos(firstPos + BigInt(i) * stepUs), at })
-    await expect(world.repartition().done).rejects.toMatchObject({ code: 'other-log', reason: 'refused' })
+    await expect(world.refusal()).rejects.toMatchObject({ code: 'other-log', reason: 'refused' })
     expect(world.broker.log(usersTopic, 0).high).toBe(high)
   })
 
   test('refuses a topic that is not there or has fewer partitions; more are an alarm', async () => {
     const world = worldOf(someHistory())
-    await expect(world.repartition({ partitions: 4 }).done).rejects.toMatchObject({
+    await expect(world.refusal({ partitions: 4 })).rejects.toMatchObject({
       code: 'topic-partitions',
       message: expect.stringContaining('has 3 partitions, PARTITIONS says 4'),
     })
@@ -305,7 +326,7 @@ describe('a start', () => {
     await eventually('it leads', () => service.health()['state'] === 'leading')
     await stop()
     world.broker.deleteTopic(usersTopic)
-    await expect(world.repartition().done).rejects.toMatchObject({ code: 'topic-missing' })
+    await expect(world.refusal()).rejects.toMatchObject({ code: 'topic-missing' })
   })
 })
 
@@ -343,7 +364,7 @@ describe('an output larger than what Kafka takes at once', () => {
     const world = new World({}, largest)
     world.output(rejects(100))
     const pos = world.output(rejects(3000))
-    await expect(world.repartition().done).rejects.toMatchObject({
+    await expect(world.refusal()).rejects.toMatchObject({
       code: 'output-bytes',
       reason: 'refused',
       message: expect.stringMatching(new RegExp(`at pos ${pos} becomes \\d+ bytes .* max.message.bytes=40000; raise`)),
@@ -375,7 +396,7 @@ describe('an output that fails its checks', () => {
     const pos = world.output(wrong)
     for (const output of someHistory().slice(10)) world.output(output)
     for (let start = 0; start < 2; start++)
-      await expect(world.repartition({ barrierOutputs: 1 }).done).rejects.toMatchObject({
+      await expect(world.refusal({ barrierOutputs: 1 })).rejects.toMatchObject({
         code: 'output-refused',
         reason: 'refused',
         message: expect.stringContaining(`settle admit --pos ${pos}`),
@@ -391,9 +412,9 @@ describe('an output that fails its checks', () => {
     const world = worldOf(someHistory().slice(0, 10))
     const pos = world.output(wrong)
     world.output(someHistory()[10] as EngineOutput)
-    await expect(world.repartition().done).rejects.toMatchObject({ code: 'output-refused' })
+    await expect(world.refusal()).rejects.toMatchObject({ code: 'output-refused' })
     world.admit(pos + 1n)
-    await expect(world.repartition().done).rejects.toMatchObject({ code: 'output-refused' })
+    await expect(world.refusal()).rejects.toMatchObject({ code: 'output-refused' })
     world.admit(pos)
     const first = world.repartition()
     await world.done()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { BalanceChange, EngineOutput, LogRecord, ReferenceData } from '../../core/events.ts'
-import { amount, assetId, pos, symbolId, userId, version } from '../../core/ids.ts'
+import type { BalanceChange, EngineOutput, LogRecord, OrderUpdate, ReferenceData } from '../../core/events.ts'
+import { amount, assetId, orderId, pos, price, symbolId, userId, version } from '../../core/ids.ts'
 import { partitionOf } from '../../core/partition.ts'
 import { zeroChain } from '../../schemas/chain.ts'
 import { emptyState, Repartitioner } from './repartitioner.ts'
@@ -42,6 +42,11 @@ const output = (at_: bigint, changes: readonly BalanceChange[]): LogRecord => ({
   pos: pos(at_),
   at,
   output: { ...nothing, changes },
+})
+const cancelled = (symbol: number, state: OrderUpdate['state']): OrderUpdate => ({
+  ...{ order: orderId(1n), user: userId(1n), symbol: symbolId(symbol), state },
+  ...{ side: 'Buy', type: 'Limit', timeInForce: 'GoodTillCancel', reason: '' },
+  ...{ price: price(5n), quantity: amount(10n), filled: amount(0n), remaining: amount(0n) },
 })
 const referenceRecord = (at_: bigint): LogRecord => ({
   kind: 'Reference',
@@ -114,5 +119,16 @@ describe('a repartitioner', () => {
     const altered = { ...reference, assets: reference.assets.map(asset => ({ ...asset, decimals: 2 })) }
     const record: LogRecord = { kind: 'Reference', pos: pos(12n), at, output: { ...nothing, reference: altered } }
     expect(it_.refusal(record)?.kind).toBe('Altered')
+  })
+
+  it('refuses an order of a symbol nobody knows, but for one that is rejected', () => {
+    const it_ = new Repartitioner({ ...emptyState(1), reference })
+    const order = (symbol: number, state: OrderUpdate['state']): LogRecord => ({
+      ...{ kind: 'Output', pos: pos(11n), at },
+      output: { ...nothing, orders: [cancelled(symbol, state)] },
+    })
+    expect(it_.refusal(order(1, 'Cancelled'))).toBeNull()
+    expect(it_.refusal(order(2, 'Cancelled'))?.kind).toBe('unknown-symbol')
+    expect(it_.refusal(order(2, 'Rejected'))).toBeNull()
   })
 })

@@ -22,6 +22,17 @@ test('a loaded cell is to be written again, and so is a changed one', () => {
   expect(cache.size).toBe(3)
 })
 
+test('a cell that was evicted and is loaded again is to be written again too', () => {
+  const cache = new CellCache({ maxCells: 1 })
+  for (const user of [1n, 2n, 1n]) {
+    const wallet = cache.load(userId(user), stored(1, 2))
+    expect([...wallet.unwritten]).toEqual([1, 2])
+    written(wallet)
+    cache.evict()
+    expect(cache.get(userId(user))).toBeUndefined()
+  }
+})
+
 test('the longest unused goes first, and nothing that is held or not written', () => {
   const cache = new CellCache({ maxCells: 2 })
   const [a, b, c, d] = [1n, 2n, 3n, 4n].map(id => cache.load(userId(id), stored(1))) as [Wallet, Wallet, Wallet, Wallet]

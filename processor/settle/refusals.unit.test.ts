@@ -6,6 +6,7 @@ import { maxAmount } from '../../core/money.ts'
 import { history } from '../../core/testing/history.ts'
 import { type TinyCommand, TinyExchange } from '../../core/testing/tiny-exchange.ts'
 import { CqlFailure } from '../../runtime/cql/port.ts'
+import type { StoreImage } from '../../runtime/cql/testing/memory-store.ts'
 import { expectedFacts, SettledWorld, storedFacts, unequalIntervals } from './testing/settled-world.ts'
 import { UserTopic } from './testing/user-topic.ts'
 
@@ -293,6 +294,30 @@ describe('cells that the store lost', () => {
       }),
       { numRuns: 20 },
     )
+  })
+
+  test('bring back the history that was lost with them', async () => {
+    const exchange = new TinyExchange()
+    const topic = new UserTopic({ partitions })
+    const world = new SettledWorld(topic)
+    const images = [world.store.image()]
+    const settle = async (users: readonly number[]): Promise<void> => {
+      for (const command of deposits(users)) topic.output(exchange.take(command))
+      topic.barrier()
+      void world.start()
+      await world.settled()
+      await world.stop()
+      images.push(world.store.image())
+    }
+    await settle([1, 2, 3, 4])
+    await settle([1, 2, 1, 3, 4])
+    // All nodes lost power at once, and nobody saw it: of what was committed the second half is gone.
+    world.store.restore(images[1] as StoreImage)
+    await settle([1, 2, 3, 4])
+    const [{ balances, history: rows }, expected] = [storedFacts(world.store), expectedFacts(topic)]
+    expect(balances).toEqual(expected['balances'])
+    expect(rows, 'history').toEqual(expected['history'])
+    expect(world.store.rows('parked')).toEqual([])
   })
 
   test('are written again when a node restarted before their barrier was committed', async () => {

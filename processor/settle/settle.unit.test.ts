@@ -193,5 +193,16 @@ describe('whatever the engine did', () => {
   })
 })
 
+test("a sync period below the store's is refused", async () => {
+  const world = new SettledWorld(topicOf([], 1))
+  world.store.syncMs = 1000
+  world.kafka.fill(world.topic.records)
+  await expect(Promise.race([world.start({ storeSyncMs: 999 }), world.settled()])).rejects.toMatchObject({
+    code: 'store-sync',
+    message: expect.stringMatching(/=999 .* at least 1000/),
+  })
+  await run(world, { storeSyncMs: 1000 })
+})
+
 const isSettled = (world: SettledWorld): boolean =>
   world.store.rows('intervals').filter(row => row['barrier_pos'] === world.topic.pos).length === partitions

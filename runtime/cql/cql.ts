@@ -2,6 +2,7 @@ import { auth, Client, policies, types } from 'cassandra-driver'
 import { Stop } from '../stop.ts'
 import { bindParams, readValue } from './bind-params.ts'
 import { classifyCql } from './classify.ts'
+import { consistency } from './consistency.ts'
 import { errorText } from './error-text.ts'
 import { cqlLimits } from './limits.ts'
 import {
@@ -75,7 +76,7 @@ const clientOptions = (options: CqlOptions): ConstructorParameters<typeof Client
       retry: new policies.retry.FallthroughRetryPolicy(),
       reconnection: new policies.reconnection.ExponentialReconnectionPolicy(200, 5_000, false),
     },
-    queryOptions: { consistency: types.consistencies.localQuorum, prepare: true, isIdempotent: true },
+    queryOptions: { prepare: true, isIdempotent: true },
     monitorReporting: { enabled: false },
   }
 }
@@ -132,7 +133,11 @@ class Cql implements CqlPort {
     do {
       const state = pageState
       const page = await this.#again.until(signal, cql, () =>
-        this.#client.execute(cql, values, { fetchSize, ...(state === undefined ? {} : { pageState: state }) }),
+        this.#client.execute(cql, values, {
+          fetchSize,
+          consistency: consistency.read,
+          ...(state === undefined ? {} : { pageState: state }),
+        }),
       )
       yield (page.rows ?? []).map(readRow)
       pageState = page.pageState ?? undefined
@@ -152,8 +157,11 @@ class Cql implements CqlPort {
       if (!first) continue
       await this.#again.until(signal, first.query, () =>
         batch.length === 1
-          ? this.#client.execute(first.query, first.params)
-          : this.#client.batch(batch as { query: string; params: unknown[] }[], { logged: false }),
+          ? this.#client.execute(first.query, first.params, { consistency: consistency.write })
+          : this.#client.batch(batch as { query: string; params: unknown[] }[], {
+              logged: false,
+              consistency: consistency.write,
+            }),
       )
     }
   }

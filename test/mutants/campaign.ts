@@ -62,7 +62,7 @@ export class Campaign {
       await scratch.write(mutant.file, mutated(text, mutant) ?? text)
       const verdicts = await this.#test(scratch, [mutant])
       await scratch.write(mutant.file, text)
-      this.#tell(mutant, { ...fateOf(verdicts(mutant)), seconds: (performance.now() - startMs) / 1000 })
+      this.#tell(mutant, { ...fateOf(verdicts(mutant), mutant), seconds: (performance.now() - startMs) / 1000 })
     })
   }
 
@@ -80,10 +80,13 @@ export class Campaign {
   }
 }
 
-const fateOf = (verdict: Verdict): Omit<Fate, 'seconds'> => {
+const fateOf = (verdict: Verdict, { caughtBy }: Mutant): Omit<Fate, 'seconds'> => {
+  const { check } = caughtBy
   switch (verdict.kind) {
     case 'red':
-      return { kind: 'killed', why: verdict.why }
+      return check === undefined || verdict.said.includes(check)
+        ? { kind: 'killed', why: verdict.why }
+        : { kind: 'error', why: `the test failed, but not by "${check}": ${verdict.why}` }
     case 'green':
       return { kind: 'SURVIVED', why: 'the test did not notice' }
     case 'none':

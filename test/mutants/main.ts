@@ -13,7 +13,7 @@ const clone = resolve(import.meta.dirname, '../..')
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 /** What can be told apart by the first argument. */
-const lists: ReadonlyMap<string, readonly Mutant[]> = new Map([
+const lists: ReadonlyMap<string, readonly Mutant[]> = new Map<string, readonly Mutant[]>([
   ['bridge', [...bridgeMutants, ...kafkaMutants]],
   ['settle', settleMutants],
 ])
@@ -52,7 +52,8 @@ const optionsFrom = (args: string[]): Options | null => {
 
 /** A line of the table; below it why, unless the mutant was killed and nobody asks. */
 const line = ({ name, caughtBy }: Mutant, { kind, why, seconds }: Fate, options: Options): string => {
-  const place = `${caughtBy.project} ${caughtBy.file}: ${caughtBy.test}`
+  const { project, file, test, check } = caughtBy
+  const place = `${project} ${file}: ${test}${check === undefined ? '' : ` ${check}`}`
   const told = kind !== 'killed' || options.why ? `\n${' '.repeat(20)}${why}` : ''
   return `${kind.padEnd(8)} ${seconds.toFixed(1).padStart(7)} s  ${name}; ${place}${told}`
 }

@@ -7,10 +7,14 @@ export type Mutant = {
   /** Stands in the file exactly once. */
   readonly find: string
   readonly replace: string
+  /** What of docs/design.md it breaks: a chapter, or its number in the chapter on settle. */
+  readonly rule?: string
   readonly caughtBy: {
     readonly project: 'unit' | 'int'
     readonly file: string
     /** Part of the test's full name, as `vitest -t` takes it. */
     readonly test: string
+    /** Part of what the test says when it fails: one that fails by anything else, such as a crash, has not noticed. */
+    readonly check?: string
   }
 }

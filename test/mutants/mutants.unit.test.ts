@@ -21,3 +21,13 @@ describe('each mutant', () => {
     expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
   })
 })
+
+it('each rule of the contract from the log to the store is broken by one', () => {
+  const [, after = ''] = readFileSync(join(root, 'docs/design.md'), 'utf8').split('\n## repartition\n')
+  const [, settle = ''] = after.split('\n## settle\n')
+  const [numbered = ''] = settle.split('\n## ')
+  const rules = [...numbered.matchAll(/^(\d+)\. /gm)].map(([, number]) => `settle ${number}`)
+  expect(rules.length).toBeGreaterThan(5)
+  const broken = new Set(settleMutants.map(({ rule }) => rule))
+  expect([...broken].sort()).toEqual(['repartition', 'Readers of user.outputs', ...rules].sort())
+})

@@ -1,171 +1,273 @@
-import type { Mutant } from './mutant.ts'
+import { bySeed, byTest, type RuleMutant } from './caught-by.ts'
+import { readerMutants } from './reader.ts'
+import { repartitionMutants } from './repartition.ts'
+import { storeMutants } from './store.ts'
 
 const fold = 'core/fold.ts'
-const cache = 'processor/settle/cell-cache.ts'
 const owner = 'processor/settle/partition-owner.ts'
 const batch = 'processor/settle/batch-fold.ts'
 const commits = 'processor/settle/barrier-commits.ts'
 const gate = 'processor/settle/commit-gate.ts'
 const watch = 'processor/settle/node-watch.ts'
 const replay = 'processor/settle/user-replay.ts'
-const rows = 'processor/settle/rows.ts'
-const recovery = 'processor/repartition/recovery.ts'
-const repartitioner = 'processor/repartition/repartitioner.ts'
-const repartition = 'processor/repartition/term.ts'
+const inRefusals = (test: string, check: string) => byTest('processor/settle/refusals', test, check)
 
-/** Each seed is a test of its own. */
-const bySeed = (seed: number): Mutant['caughtBy'] => ({
-  project: 'unit',
-  file: 'test/sim/seeds.unit.test.ts',
-  test: `seed ${seed}:`,
-})
+const parked = 'exactly those are parked who must be'
+const survives = 'what is committed survives a loss of power'
 
-/** The rules of §5 to §7: who writes what to the store, when, and when it is told to Kafka. */
-export const settleMutants: readonly Mutant[] = [
+/** What settle does with a record before the store has it, and when it tells Kafka. */
+const foldMutants: readonly RuleMutant[] = [
   {
-    name: 'a cell that was loaded is not asserted again',
-    file: cache,
-    find: 'unwritten: new Set(cells.keys()),',
-    replace: 'unwritten: new Set(),',
-    caughtBy: bySeed(25),
+    name: 'a change that was applied already is refused',
+    rule: 'settle 4',
+    file: fold,
+    find: 'if (change.version <= cell.version) {',
+    replace: 'if (change.version < cell.version) {',
+    caughtBy: bySeed(1, parked),
   },
   {
-    name: 'cells do not wait for their history',
-    file: owner,
-    find: "await this.#write('history', batch.rows.history)",
-    replace: "this.#write('history', batch.rows.history).catch((error: unknown) => this.#fail(error))",
-    caughtBy: bySeed(1),
-  },
-  {
-    name: 'a barrier counts as acknowledged before its cells',
-    file: owner,
-    find: "await this.#write('cells', rows.cells)",
-    replace: "this.#write('cells', rows.cells).catch((error: unknown) => this.#fail(error))",
-    caughtBy: bySeed(2),
-  },
-  {
-    name: 'offsets are committed as soon as their barrier is acknowledged',
-    file: gate,
-    find: 'each => each.acknowledgedMs + this.#holdMs <= nowMs',
-    replace: 'each => each.acknowledgedMs <= nowMs',
-    caughtBy: bySeed(1),
-  },
-  {
-    name: 'with a barrier that is old enough the newest is committed',
-    file: gate,
-    find: 'return ripe ? { progress: ripe.progress,',
-    replace: 'return ripe ? { progress: (this.#held.at(-1) ?? ripe).progress,',
-    caughtBy: bySeed(4),
-  },
-  {
-    name: 'offsets are committed anywhere, not at barriers only',
-    file: owner,
-    find: 'if (!barriers.has(record)) continue',
-    replace: '',
-    caughtBy: bySeed(1),
-  },
-  {
-    name: 'nobody minds that a node restarted',
-    file: commits,
-    find: 'if (change !== null) throw new ReopenPartition(',
-    replace: 'if (change === undefined) throw new ReopenPartition(',
-    caughtBy: bySeed(1),
-  },
-  {
-    name: 'nodes are not asked anew before a commit',
-    file: watch,
-    find: 'if (!this.#asking || this.#asking.startedMs < sinceMs)',
-    replace: 'if (!this.#asking)',
-    caughtBy: bySeed(1),
-  },
-  {
-    name: 'nodes are not asked after a wallet was loaded',
-    file: 'processor/settle/hold-wallets.ts',
-    find: 'if (isRead) await loading.proveReads()',
-    replace: '',
-    caughtBy: bySeed(463),
-  },
-  {
-    name: 'the cache outlives the assignment',
-    file: owner,
-    find: 'this.#cache = new CellCache({ maxCells: options.cacheCells })',
-    replace:
-      'const kept = ((options.metrics as unknown as { kept?: Map<number, CellCache> }).kept ??= new Map<number, CellCache>())\n' +
-      '    this.#cache = kept.get(options.partition) ?? new CellCache({ maxCells: options.cacheCells })\n' +
-      '    kept.set(options.partition, this.#cache)',
-    caughtBy: bySeed(16),
-  },
-  {
-    name: 'cells are evicted in flight',
-    file: cache,
-    find: 'if (wallet.holds > 0 || wallet.unwritten.size > 0 ||',
-    replace: 'if (',
-    caughtBy: bySeed(13),
+    name: 'a change that was applied already is applied again',
+    rule: 'settle 4',
+    file: fold,
+    find: `    if (change.version <= cell.version) {
+      already++
+      continue
+    }
+    if (change.version !== cell.version + 1n)
+`,
+    replace: '    if (change.version > cell.version + 1n)\n',
+    caughtBy: bySeed(1, parked),
   },
   {
     name: 'of an output that is refused the changes that fit are applied',
+    rule: 'settle 4',
     file: fold,
     find: 'if (change.version !== cell.version + 1n)',
     replace: 'if (change.version !== cell.version + 1n) continue\n    if (change.version < 0n)',
-    caughtBy: bySeed(3),
+    caughtBy: bySeed(3, survives),
+  },
+  {
+    name: 'what a change comes to is not compared with what the engine says',
+    rule: 'settle 4',
+    file: fold,
+    find: 'if (available !== change.available || frozen !== change.frozen)',
+    replace: 'if (available !== change.available && available < 0n)',
+    caughtBy: byTest('core/fold', 'Unequal', 'to match object'),
+  },
+  {
+    name: 'a balance may fall below zero',
+    rule: 'settle 4',
+    file: fold,
+    find: 'if (available < 0n || frozen < 0n)',
+    replace: 'if (available < 0n && frozen < 0n)',
+    caughtBy: byTest('core/fold', 'Negative', 'to match object'),
+  },
+  {
+    name: 'a user is parked though the log fills the hole',
+    rule: 'settle 5',
+    file: 'processor/settle/replay-users.ts',
+    find: '{ afterPos: firstOf(each), beforeN: each.cause.n }',
+    replace: '{ afterPos: each.cause.pos, beforeN: each.cause.n }',
+    caughtBy: inRefusals('cells that the store lost are worked out again from the log', 'Property failed'),
+  },
+  {
+    name: 'the log is read again from the newest cell of a user on',
+    rule: 'settle 5',
+    file: 'processor/settle/replay-users.ts',
+    find: '({ wallet }) => lowestPos([...wallet.cells.values()].map(each => each.pos))',
+    replace:
+      '({ wallet }) => [...wallet.cells.values()].reduce((most, { pos }) => (pos > most ? pos : most), 0n as Pos)',
+    caughtBy: inRefusals('cells that the store lost are worked out again from the log', 'Property failed'),
+  },
+  {
+    name: 'of what is read again history is not written',
+    rule: 'settle 5',
+    file: 'processor/settle/replay-users.ts',
+    find: 'buckets.set(user, history.take(record, bucket))',
+    replace: 'buckets.set(user, new HistoryRows(rules).take(record, bucket))',
+    caughtBy: inRefusals(
+      'cells that the store lost bring back the history that was lost with them',
+      'history: expected',
+    ),
   },
   {
     name: 'a Correction is applied where it stands, not in the place of its version',
+    rule: 'settle 5',
     file: replay,
     find: 'if (after) return after',
     replace: '',
-    caughtBy: bySeed(3),
+    caughtBy: bySeed(3, "balances are the engine's"),
   },
   {
-    name: 'a cell is written at another timestamp than its pos',
-    file: rows,
-    find: 'new CqlTuple(cell.available, cell.frozen, cell.version, cell.pos), cell.pos]',
-    replace: 'new CqlTuple(cell.available, cell.frozen, cell.version, cell.pos), cell.pos + 1n]',
-    caughtBy: bySeed(1),
+    name: 'a Correction need not lead on from the cell',
+    rule: 'settle 5',
+    file: replay,
+    find: 'if (cell.available + deltaAvailable !== available || cell.frozen + deltaFrozen !== frozen) return undefined',
+    replace: '',
+    caughtBy: inRefusals('a Redrive alone does not heal', 'expected'),
+  },
+  {
+    name: 'what a Correction brings about keeps the pos of the outputs that waited for it',
+    rule: 'settle 5',
+    file: replay,
+    find: "if (kind === 'UserOutput') return this.#cells",
+    replace: "if (kind !== 'UserRedrive' || pos > 0n) return this.#cells",
+    caughtBy: byTest('processor/settle/user-replay', 'a Correction stands in the place of its version', 'expected'),
+  },
+  {
+    name: 'a Redrive takes anybody out of the parked',
+    rule: 'settle 5',
+    file: batch,
+    find: "if (cause.kind !== 'UserOutput') {",
+    replace: "if (cause.kind !== 'UserOutput') {\n      this.#state.parked.delete(user)",
+    caughtBy: inRefusals('a Redrive alone does not heal', 'expected'),
+  },
+  {
+    name: 'who was healed is parked again by the next owner',
+    rule: 'settle 5',
+    file: 'processor/settle/parked-users.ts',
+    find: 'if (version < parking.version) parked.set(user, parking)',
+    replace: 'if (version >= 0n) parked.set(user, parking)',
+    caughtBy: inRefusals('after a restart the parked table tells who is parked', 'expected'),
+  },
+  {
+    name: 'cells do not wait for their history',
+    rule: 'settle 6',
+    file: owner,
+    find: "await this.#write('history', batch.rows.history)",
+    replace: "this.#write('history', batch.rows.history).catch((error: unknown) => this.#fail(error))",
+    caughtBy: bySeed(1, 'a balance has its history'),
+  },
+  {
+    name: 'history waits until the user is no longer parked',
+    rule: 'settle 6',
+    file: batch,
+    find: '        this.#record(record)\n        for (',
+    replace: '        if (!this.#state.parked.has(record.user)) this.#record(record)\n        for (',
+    caughtBy: bySeed(209, survives),
+  },
+  {
+    name: 'a barrier counts as acknowledged before its cells',
+    rule: 'settle 7',
+    file: owner,
+    find: "await this.#write('cells', rows.cells)",
+    replace: "this.#write('cells', rows.cells).catch((error: unknown) => this.#fail(error))",
+    caughtBy: bySeed(2, survives),
+  },
+  {
+    name: 'offsets are committed as soon as their barrier is acknowledged',
+    rule: 'settle 7',
+    file: gate,
+    find: 'each => each.acknowledgedMs + this.#holdMs <= nowMs',
+    replace: 'each => each.acknowledgedMs <= nowMs',
+    caughtBy: bySeed(1, survives),
+  },
+  {
+    name: 'with a barrier that is old enough the newest is committed',
+    rule: 'settle 7',
+    file: gate,
+    find: 'return ripe ? { progress: ripe.progress,',
+    replace: 'return ripe ? { progress: (this.#held.at(-1) ?? ripe).progress,',
+    caughtBy: bySeed(200, survives),
+  },
+  {
+    name: 'offsets are committed anywhere, not at barriers only',
+    rule: 'settle 7',
+    file: owner,
+    find: 'if (!barriers.has(record)) continue',
+    replace: '',
+    caughtBy: bySeed(1, 'offsets are committed at barriers'),
+  },
+  {
+    name: 'nobody minds that a node restarted',
+    rule: 'settle 7',
+    file: watch,
+    find: 'if (is.generation !== was.generation)',
+    replace: 'if (is.generation === undefined)',
+    caughtBy: byTest('processor/settle/node-watch', 'a restart', 'to be'),
+  },
+  {
+    name: 'nobody minds that a node fell silent',
+    rule: 'settle 7',
+    file: watch,
+    find: 'if (was.answered && !is.answered)',
+    replace: 'if (was.answered === undefined)',
+    caughtBy: bySeed(25, survives),
+  },
+  {
+    name: 'a node that comes back counts as silent all along',
+    rule: 'settle 7',
+    file: commits,
+    find: 'await this.#hearNodes()\n',
+    replace: '',
+    caughtBy: bySeed(200, survives),
+  },
+  {
+    name: 'nodes are not asked anew before a commit',
+    rule: 'settle 7',
+    file: watch,
+    find: 'if (!this.#asking || this.#asking.startedMs < sinceMs)',
+    replace: 'if (!this.#asking)',
+    caughtBy: bySeed(1, survives),
+  },
+  {
+    name: 'a sync period below that of the store will do',
+    rule: 'settle 7',
+    file: 'processor/settle/settle.ts',
+    find: 'if (toldMs !== null && toldMs > storeSyncMs)',
+    replace: 'if (toldMs !== null && toldMs < 0)',
+    caughtBy: byTest('processor/settle/settle', "a sync period below the store's is refused", 'instead of rejecting'),
   },
   {
     name: 'the sums leave parked users out',
+    rule: 'settle 8',
     file: batch,
     find: 'for (const { value } of record.changes) this.#add(value)',
     replace: 'if (!this.#state.parked.has(record.user)) for (const { value } of record.changes) this.#add(value)',
-    caughtBy: bySeed(9),
+    caughtBy: bySeed(209, 'conservation raises no false alarm'),
   },
   {
-    name: 'what failed in the store counts as written',
-    file: 'runtime/cql/send-again.ts',
-    find: 'onRetry?.(code)',
-    replace: 'if (triedMs >= 0) return undefined as T',
-    caughtBy: bySeed(1),
+    name: 'the sums leave Corrections out',
+    rule: 'settle 8',
+    file: batch,
+    find: '        this.#add(correctionChange(record.correction))\n',
+    replace: '',
+    caughtBy: bySeed(3, 'conservation raises no false alarm'),
   },
   {
-    name: 'repartition goes on from the src of one partition',
-    file: recovery,
-    find: '(best, tail) => (tail && (!best || tail.src > best.src) ? tail : best),',
-    replace: '(best, tail) => best ?? tail,',
-    caughtBy: bySeed(1),
+    name: 'the sums go on over a barrier',
+    rule: 'settle 8',
+    file: batch,
+    find: '    sums.clear()\n',
+    replace: '',
+    caughtBy: bySeed(1, 'conservation raises no false alarm'),
   },
   {
-    name: 'the flow since the last barrier is not worked out again',
-    file: recovery,
-    find: '{ from: barrier.src + 1n, to: newest.src }',
-    replace: '{ from: newest.src, to: newest.src }',
-    caughtBy: bySeed(1),
+    name: 'money that is not conserved is no alarm',
+    rule: 'settle 8',
+    file: 'processor/settle/conservation.ts',
+    find: 'this.#broken = true',
+    replace: 'this.#broken = false',
+    caughtBy: byTest('processor/settle/conservation', 'unequal sums are an alarm that stays', 'expected'),
   },
   {
-    name: 'a barrier may stand where the last one stands',
-    file: repartitioner,
-    find: 'return this.#last.pos > this.#barrier.pos',
-    replace: 'return this.#last.pos >= this.#barrier.pos && this.#last.pos > 0n',
-    caughtBy: bySeed(1),
+    name: 'a sum that stays missing is no alarm',
+    rule: 'settle 8',
+    file: 'processor/settle/conservation.ts',
+    find: 'interval.alarmed = true',
+    replace: 'interval.alarmed = false',
+    caughtBy: byTest(
+      'processor/settle/conservation',
+      'a row that stays missing is an alarm until it comes',
+      'expected',
+    ),
   },
-  {
-    name: 'an output is split over transactions',
-    file: repartition,
-    find: 'await writer.commitBatch(groupOffset ? { records, groupOffset } : { records })',
-    replace:
-      'const half = Math.ceil(records.length / 2)\n' +
-      '    await writer.commitBatch({ records: records.slice(0, half) })\n' +
-      '    if (records.length > half) await writer.commitBatch(groupOffset ? { records: records.slice(half), groupOffset } : { records: records.slice(half) })',
-    caughtBy: bySeed(1),
-  },
+]
+
+/** The rules of docs/design.md from the log to the store, in its order. */
+export const settleMutants: readonly RuleMutant[] = [
+  ...repartitionMutants,
+  ...readerMutants,
+  ...storeMutants,
+  ...foldMutants,
 ]

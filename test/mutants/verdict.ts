@@ -12,7 +12,12 @@ export type TestReport = {
 
 export type Verdict =
   | { readonly kind: 'green' }
-  | { readonly kind: 'red'; readonly why: string }
+  | {
+      readonly kind: 'red'
+      readonly why: string
+      /** All that it says. */
+      readonly said: string
+    }
   /** The test did not judge: it was not found, or did not run. */
   | { readonly kind: 'none'; readonly why: string }
 
@@ -24,7 +29,10 @@ export const verdictOf = (report: TestReport, test: string): Verdict => {
   const broken = report.testResults.find(({ message }) => message !== '')
   const ran = found.filter(({ fullName, status }) => fullName.includes(test) && /^(passed|failed)$/.test(status))
   const failed = ran.find(({ status }) => status === 'failed')
-  if (failed) return { kind: 'red', why: lineOf(failed.failureMessages?.[0] ?? '') }
+  if (failed) {
+    const said = failed.failureMessages?.join('\n') ?? ''
+    return { kind: 'red', why: lineOf(said), said }
+  }
   if (broken) return { kind: 'none', why: `the file did not run: ${lineOf(broken.message)}` }
   return ran.length > 0 ? { kind: 'green' } : { kind: 'none', why: `no test ran that is called: ${test}` }
 }

@@ -15,7 +15,7 @@ const reportOf = (assertionResults: readonly Result[], message = ''): TestReport
 describe('the verdict of a test', () => {
   it('is red when one of that name failed, and says how', () => {
     const results = [result('a queue is full', 'passed'), result('a queue is full by bytes', 'failed', ['no\nat x'])]
-    expect(verdictOf(reportOf(results), 'is full')).toEqual({ kind: 'red', why: 'no' })
+    expect(verdictOf(reportOf(results), 'is full')).toEqual({ kind: 'red', why: 'no', said: 'no\nat x' })
   })
 
   it('is green when another failed', () => {

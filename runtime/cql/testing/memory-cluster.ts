@@ -1,5 +1,6 @@
 import { errors, types } from 'cassandra-driver'
 import type { Clock } from '../../clock.ts'
+import { consistency } from '../consistency.ts'
 import type { CqlParam, CqlRow } from '../port.ts'
 import type { Mutation } from './cql-text.ts'
 import { MemoryNode } from './memory-node.ts'
@@ -45,7 +46,7 @@ export type MemoryClusterOptions = {
 
 const { responseErrorCodes: codes, consistencies } = types
 
-/** A cluster of replicas in memory, each a whole copy, read and written at quorum; it does nothing it was not asked for. */
+/** A cluster of replicas in memory, each a whole copy, read and written as the real port asks; it does nothing else. */
 export class MemoryCluster {
   readonly options: Required<MemoryClusterOptions>
   readonly nodes: readonly MemoryNode[]
@@ -81,8 +82,9 @@ export class MemoryCluster {
     return Number(this.options.clock.nowUs() / 1_000_000n)
   }
 
-  get #quorum(): number {
-    return Math.floor(this.nodes.length / 2) + 1
+  /** So many replicas have to answer. */
+  #enough(level: number): number {
+    return level === consistencies.localOne ? 1 : Math.floor(this.nodes.length / 2) + 1
   }
 
   /** One partition's writes, whole on each replica that takes them. @throws errors of the driver */
@@ -92,8 +94,8 @@ export class MemoryCluster {
       const { clock, replicaMs, writeTimeoutMs, onWrite } = this.options
       onWrite(client, mutations)
       const up = this.nodes.filter(node => node.isUp)
-      if (up.length < this.#quorum) throw response(codes.unavailableException, 'too few replicas are up')
-      let left = this.#quorum
+      let left = this.#enough(consistency.write)
+      if (up.length < left) throw response(codes.unavailableException, 'too few replicas are up')
       const enough = Promise.withResolvers<void>()
       for (const node of up)
         void this.#reach(client, node, mutations, replicaMs(client)).then(taken => {
@@ -131,8 +133,9 @@ export class MemoryCluster {
   read(client: string, cql: string, params: readonly CqlParam[]): Promise<readonly CqlRow[]> {
     return this.#serve(client, 'read', () => {
       const up = this.nodes.filter(node => node.isUp)
-      if (up.length < this.#quorum) throw response(codes.unavailableException, 'too few replicas are up')
-      const asked = this.options.readOrder(up).slice(0, this.#quorum)
+      const enough = this.#enough(consistency.read)
+      if (up.length < enough) throw response(codes.unavailableException, 'too few replicas are up')
+      const asked = this.options.readOrder(up).slice(0, enough)
       const tables = asked.map(node => node.tables)
       const { rows, table, partitions } = select(tables, cql, params)
       const differ = differingRows(tables, table, partitions)
