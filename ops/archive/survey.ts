@@ -96,11 +96,8 @@ class Look {
       })
       return []
     }
-    const known: readonly string[] = [...archiveTables[topic], 'windows']
-    const tables = (await this.folders([this.#stream, topic], name => known.includes(name))) as (
-      | ArchiveTable
-      | 'windows'
-    )[]
+    const known = new Set<string>([...archiveTables[topic], 'windows'])
+    const tables = (await this.folders([this.#stream, topic], name => known.has(name))) as (ArchiveTable | 'windows')[]
     const numbered = await Promise.all(
       tables.map(async table => ({
         table,

@@ -7,12 +7,15 @@ import { ArchiveOnDisk } from '../testing/archive-on-disk.ts'
 import { runTold } from '../testing/run-told.ts'
 import { SmallWorld } from '../testing/small-world.ts'
 
+/** A whole archive of a small stream. */
+const archiveIn = (folder: string): ArchiveOnDisk =>
+  new ArchiveOnDisk(new SmallWorld({ dir: folder, last: 'ticks' }).archiveDir)
+
 let dir: string
 let disk: ArchiveOnDisk
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'settle-archive-'))
-  new SmallWorld({ dir, last: 'ticks' })
-  disk = new ArchiveOnDisk(dir)
+  disk = archiveIn(dir)
 })
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -133,7 +136,7 @@ describe('what is missing', () => {
         /chain demo\.engine\.outputs\.windows.* -: it follows a window of hash .*a window is missing or foreign/,
       )
       rmSync(dir, { recursive: true })
-      new SmallWorld({ dir, last: 'ticks' })
+      archiveIn(dir)
     }
   })
 
@@ -206,14 +209,11 @@ describe('what is missing', () => {
 
 describe('what does not belong there', () => {
   test('a sidecar of another stream', async () => {
-    const other = mkdtempSync(join(tmpdir(), 'settle-archive-'))
-    new SmallWorld({ dir: other, last: 'ticks' })
     const path = disk.files('windows')[1] as string
     disk.editSidecar(path, sidecar => ({ ...sidecar, stream: 'other' }))
     expect((await found()).join('\n')).toMatch(
       /foreign demo.*windows.* it says that it is other\.engine\.outputs\.windows/,
     )
-    rmSync(other, { recursive: true })
   })
 
   test('files and folders of other names', async () => {

@@ -138,7 +138,7 @@ const lostAnswersOf = async (
     const { id, who, why } = asked.command
     lost.push({ kind: asked.kind, id, who, why })
   }
-  return lost.reverse()
+  return lost.toReversed()
 }
 
 const decoded = (value: Buffer): CommandRecord | null => {

@@ -63,10 +63,10 @@ const archivedValues = async (dir: string, stream: string): Promise<readonly Buf
 }
 
 /** At least so many windows of the log are archived. */
-const archived = (dir: string, stream: string, windows: number): Promise<void> =>
-  expect
-    .poll(async () => windowsOf(await digestsIn(dir, stream), 'engine.outputs').length, soon)
-    .toBeGreaterThanOrEqual(windows)
+const archived = async (dir: string, stream: string, windows: number): Promise<void> => {
+  const found = async (): Promise<number> => windowsOf(await digestsIn(dir, stream), 'engine.outputs').length
+  await expect.poll(found, soon).toBeGreaterThanOrEqual(windows)
+}
 
 describe('Kafka, store and StarRocks are gone', () => {
   const stream = newStream('disaster')
@@ -222,7 +222,9 @@ test('an engine that keeps less than the archive lags ends it in TRIMMED, with w
     const ended = await runEntry(serviceEntries.bridge, { env: { ...pipeline.env, ...own }, withinMs })
     expect(ended.exitCode).toBe(3)
     expect(ended.stdout).toMatch(
-      new RegExp(`"code":"trimmed".*no longer keeps what follows session ${epoch}/${random} seq ${seq}, up to session ${epoch}/${random} seq \\d+`),
+      new RegExp(
+        `"code":"trimmed".*no longer keeps what follows session ${epoch}/${random} seq ${seq}, up to session ${epoch}/${random} seq \\d+`,
+      ),
     )
     expect(ended.stdout).toContain(`settle gap --after ${epoch}/${random}/${seq}`)
   } finally {
