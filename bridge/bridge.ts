@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client'
 import type { Clock } from '../runtime/clock.ts'
-import type { KafkaPort } from '../runtime/kafka/port.ts'
+import type { KafkaPort, TxWriter } from '../runtime/kafka/port.ts'
 import { Leadership } from '../runtime/leadership.ts'
 import type { Log } from '../runtime/log.ts'
 import type { StreamNames } from '../runtime/names.ts'
@@ -58,8 +58,9 @@ export class Bridge implements Service {
       log,
       group: settings.names.groups.bridge,
       topic: settings.names.topics.commands,
+      transactionalId: settings.names.transactionalIds.bridge,
       backoffMs: limits.termBackoffMs,
-      lead: signal => this.#lead(signal),
+      lead: (writer, signal) => this.#lead(writer, signal),
     })
   }
 
@@ -95,25 +96,20 @@ export class Bridge implements Service {
   }
 
   /**
-   * One term as the active bridge. The order matters: fence, then read the log's tail and how far commands were
+   * One term as the active bridge, after the fence. The order matters: read the log's tail and how far commands were
    * answered, then listen.
    */
-  async #lead(signal: AbortSignal): Promise<void> {
+  async #lead(writer: TxWriter, signal: AbortSignal): Promise<void> {
     const { kafka, openEngineLink, clock, log } = this.#ports
     const { names } = this.#settings
-    const writer = await kafka.openTxWriter({ transactionalId: names.transactionalIds.bridge })
+    const tail = await readLogTail(kafka, names.topics.log)
+    const commands = await OperatorCommands.open({ kafka, clock, names })
     try {
-      const tail = await readLogTail(kafka, names.topics.log)
-      const commands = await OperatorCommands.open({ kafka, clock, names })
-      try {
-        log.info({ pos: tail.pos, epoch: tail.at.epoch, seq: tail.at.seq }, 'leading from the tail of the log')
-        const link = await openEngineLink()
-        await this.#serve({ writer, link, commands, tail }, signal)
-      } finally {
-        await commands.close()
-      }
+      log.info({ pos: tail.pos, epoch: tail.at.epoch, seq: tail.at.seq }, 'leading from the tail of the log')
+      const link = await openEngineLink()
+      await this.#serve({ writer, link, commands, tail }, signal)
     } finally {
-      await writer.close()
+      await commands.close()
     }
   }
 

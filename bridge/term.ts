@@ -1,6 +1,6 @@
 import type { EnginePosition } from '../core/events.ts'
 import type { Pos } from '../core/ids.ts'
-import type { TxWriter } from '../runtime/kafka/port.ts'
+import { KafkaFailure, type TxWriter } from '../runtime/kafka/port.ts'
 import { refuse } from '../runtime/stop.ts'
 import { DecodeError, logOutputBytes, writeLogOutput } from '../schemas/codec.ts'
 import type { BridgePorts, BridgeSettings } from './bridge.ts'
@@ -117,7 +117,9 @@ export class Term implements CommandDesk {
     } finally {
       signal.removeEventListener('abort', end)
     }
-    if (failures.length > 0) throw failures[0]
+    // A stop counts when all that was taken before it could be written: how Kafka failed comes first.
+    const failure = failures.find(error => error instanceof KafkaFailure) ?? failures[0]
+    if (failure !== undefined) throw failure
   }
 
   async answer(answer: Answer, offset: bigint): Promise<void> {

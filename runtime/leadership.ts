@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts'
-import { type Assignment, KafkaFailure, type KafkaPort, type Membership } from './kafka/port.ts'
+import { type Assignment, KafkaFailure, type KafkaPort, type Membership, type TxWriter } from './kafka/port.ts'
 import type { Log } from './log.ts'
 import { Stop } from './stop.ts'
 
@@ -12,17 +12,21 @@ export type LeadershipOptions = {
   readonly group: string
   /** Whoever owns its partition 0 leads. */
   readonly topic: string
+  /** Each term writes by it, and fences by it whoever wrote before. */
+  readonly transactionalId: string
   /** After a writer was fenced or its outcome unknown: before the coordinator is asked who owns, and again. */
   readonly backoffMs: number
   /**
-   * Fences, recovers and works until the signal is aborted, then drains and resolves. A rejection with KafkaFailure
-   * `fenced`, `unknown` or `retriable` ends this term only; any other ends the service.
+   * Recovers and works until the signal is aborted, then drains and resolves; when it settles nothing uses the writer any
+   * more. A rejection with KafkaFailure `fenced`, `unknown` or `retriable` ends this term only; any other ends the service,
+   * a Stop if the writer was not fenced by then.
    */
-  readonly lead: (signal: AbortSignal) => Promise<void>
+  readonly lead: (writer: TxWriter, signal: AbortSignal) => Promise<void>
 }
 
-/** How often it is asked who owns before a leader's stop counts: longer than a group takes to come to an assignment. */
-const ownerQuestions = 40
+/** Whether another term may mend it. */
+const endsTerm = (error: unknown): error is KafkaFailure =>
+  error instanceof KafkaFailure && error.kind !== 'fatal' && error.kind !== 'out-of-range'
 
 /**
  * One instance of a service leads, the others stand by: a group on one partition decides who. Being told of an
@@ -47,6 +51,8 @@ export class Leadership {
     const { kafka, group, topic, log } = this.#options
     const failed = Promise.withResolvers<never>()
     failed.promise.catch(() => {})
+    const broken = Promise.withResolvers<never>()
+    broken.promise.catch(() => {})
     let term: AbortController | null = null
     let running: Promise<void> = Promise.resolve()
     // The first assignment may come before the join has resolved.
@@ -67,7 +73,7 @@ export class Leadership {
       const own = new AbortController()
       term = own
       // A term begins when the one before has drained: both would write by the same id and fence each other.
-      running = running.then(() => this.#serve(own.signal, joined.promise)).catch(error => failed.reject(error))
+      running = running.then(() => this.#serve(own.signal, joined.promise)).catch(error => broken.reject(error))
     }
     const joining = kafka.join({ group, topic, onAssignment, onFailure: error => failed.reject(error), signal })
     joining.then(joined.resolve, (error: unknown) => {
@@ -80,7 +86,7 @@ export class Leadership {
     signal.addEventListener('abort', () => aborted.resolve(), { once: true })
     if (signal.aborted) aborted.resolve()
     try {
-      await Promise.race([aborted.promise, failed.promise])
+      await Promise.race([aborted.promise, failed.promise, broken.promise])
     } finally {
       stopping = true
       ;(term as AbortController | null)?.abort()
@@ -91,20 +97,19 @@ export class Leadership {
         () => {},
       )
     }
+    // Asked to stop, and something was found wrong while the term drained: it counts all the same.
+    await Promise.race([broken.promise, Promise.resolve()])
   }
 
   async #serve(signal: AbortSignal, joined: Promise<Membership>): Promise<void> {
-    const { lead, log } = this.#options
+    const { log } = this.#options
     while (!signal.aborted) {
       this.#state = 'leading'
       try {
-        await lead(signal)
+        await this.#term(signal)
       } catch (error) {
-        const endsTerm = error instanceof KafkaFailure && error.kind !== 'fatal' && error.kind !== 'out-of-range'
-        // Whoever was replaced and has not heard of it sees a stream that goes on without it: what a former leader finds
-        // wrong there (outputs that were acknowledged by the next one, and trimmed) must not stop anything.
-        if (!endsTerm && !(error instanceof Stop && (await this.#isReplaced(await joined, signal)))) throw error
-        log.warn({ err: error, kind: endsTerm ? error.kind : 'replaced' }, 'the term ended; asking the group who owns')
+        if (!endsTerm(error)) throw error
+        log.warn({ err: error, kind: error.kind }, 'the term ended; asking the group who owns')
         this.#state = 'standby'
         await this.#untilOwner(signal, await joined)
       }
@@ -112,21 +117,33 @@ export class Leadership {
     this.#state = 'standby'
   }
 
+  async #term(signal: AbortSignal): Promise<void> {
+    const { kafka, transactionalId, lead } = this.#options
+    const writer = await kafka.openTxWriter({ transactionalId })
+    try {
+      await lead(writer, signal)
+    } catch (error) {
+      if (error instanceof Stop) await this.#checkUnfenced(writer, error)
+      throw error
+    } finally {
+      await writer.close()
+    }
+  }
+
   /**
-   * Whether the coordinator names another member as the owner. Asked again for a while when it names nobody, as in the
-   * middle of a rebalance, or can't be asked; false when it never does: a stop that can't be explained stays one.
+   * Whoever was replaced and has not heard of it sees a stream that goes on without it: what it finds wrong there (outputs
+   * that the next one acknowledged, and the engine trimmed) must not stop anything. Its group may even name it the owner
+   * again by then, so only the writer tells: one that is not fenced has read the last word of the log. What is wrong in
+   * truth is found again by the next term.
    */
-  async #isReplaced(membership: Membership, signal: AbortSignal): Promise<boolean> {
-    const { clock, backoffMs } = this.#options
-    for (let asked = 1; ; asked++) {
-      try {
-        const owner = await membership.owner(0)
-        if (owner !== 'nobody') return owner === 'another member'
-      } catch (error) {
-        if (!(error instanceof KafkaFailure)) throw error
-      }
-      if (asked >= ownerQuestions || signal.aborted) return false
-      await clock.sleep(backoffMs, signal)
+  async #checkUnfenced(writer: TxWriter, stop: Stop): Promise<void> {
+    const { log, group, topic } = this.#options
+    try {
+      await writer.proveUnfenced({ group, topic, partition: 0 })
+    } catch (error) {
+      if (!endsTerm(error)) return
+      log.warn({ err: stop, code: stop.code, kind: error.kind }, 'a stop does not count: another leads, or may lead')
+      throw error
     }
   }
 

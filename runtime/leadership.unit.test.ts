@@ -1,13 +1,13 @@
 import { pino } from 'pino'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { KafkaFailure, type KafkaFailureKind, type KafkaPort, type Owner } from './kafka/port.ts'
+import { KafkaFailure, type KafkaFailureKind, type KafkaPort, type TxWriter } from './kafka/port.ts'
 import { MemoryBroker } from './kafka/testing/memory-broker.ts'
 import { Leadership } from './leadership.ts'
 import { refuse } from './stop.ts'
 import { eventually } from './testing/eventually.ts'
 import { TestClock } from './testing/test-clock.ts'
 
-const [group, topic] = ['bridge', 'commands']
+const [group, topic, transactionalId] = ['bridge', 'commands', 'bridge']
 const backoffMs = 500
 let clock: TestClock
 let broker: MemoryBroker
@@ -30,16 +30,17 @@ const aborted = (signal: AbortSignal): Promise<void> =>
 /** Leads until it is told to stop, and drains as long as it takes. */
 const leads =
   (name: string, { drainMs = 0 }: { readonly drainMs?: number } = {}) =>
-  async (signal: AbortSignal): Promise<void> => {
+  async (_: TxWriter, signal: AbortSignal): Promise<void> => {
     told.push(`${name} leads`)
     await aborted(signal)
     if (drainMs > 0) await clock.sleep(drainMs)
     told.push(`${name} drained`)
   }
 
-const taking = (kafka: KafkaPort, lead: (signal: AbortSignal) => Promise<void>) => {
+const taking = (kafka: KafkaPort, lead: (writer: TxWriter, signal: AbortSignal) => Promise<void>) => {
   const stopping = new AbortController()
-  const leadership = new Leadership({ kafka, clock, log: pino({ level: 'silent' }), group, topic, backoffMs, lead })
+  const log = pino({ level: 'silent' })
+  const leadership = new Leadership({ kafka, clock, log, group, topic, transactionalId, backoffMs, lead })
   const done = leadership.run(stopping.signal)
   done.catch(() => {})
   const stop = async (): Promise<void> => {
@@ -59,7 +60,7 @@ describe('of several instances', () => {
     expect(told).toEqual(['one leads'])
     await one.stop()
     expect(one.leadership.state).toBe('stopped')
-    await eventually('two leads', () => two.leadership.state === 'leading')
+    await eventually('two leads', () => told.includes('two leads'))
     expect(told).toEqual(['one leads', 'one drained', 'two leads'])
     await two.stop()
     expect(broker.group(group).memberCount).toBe(0)
@@ -81,7 +82,7 @@ describe('of several instances', () => {
     const two = taking(other, leads('two'))
     await eventually('two stands by', () => two.leadership.state === 'standby')
     cut.freeze()
-    await eventually('two leads', () => two.leadership.state === 'leading')
+    await eventually('two leads', () => told.includes('two leads'))
     expect(told).toEqual(['one leads', 'two leads'])
     cut.thaw()
     await eventually('one stands by', () => one.leadership.state === 'standby')
@@ -104,6 +105,7 @@ describe('a term', () => {
     let tell: (partitions: readonly number[]) => void = () => {}
     let generation = 0
     const kafka: Partial<KafkaPort> = {
+      openTxWriter: () => broker.client().openTxWriter({ transactionalId }),
       join: ({ onAssignment }) => {
         tell = partitions => onAssignment({ generation: ++generation, partitions })
         return Promise.resolve({
@@ -114,7 +116,7 @@ describe('a term', () => {
       },
     }
     let [now, most, terms] = [0, 0, 0]
-    const one = taking(kafka as KafkaPort, async signal => {
+    const one = taking(kafka as KafkaPort, async (_, signal) => {
       terms++
       most = Math.max(most, ++now)
       await aborted(signal)
@@ -140,7 +142,7 @@ describe('a term', () => {
     'that ends %s is followed by another after the backoff',
     async kind => {
       const begins: number[] = []
-      const one = taking(broker.client(), async signal => {
+      const one = taking(broker.client(), async (_, signal) => {
         begins.push(clock.monotonicMs())
         if (begins.length < 4) throw new KafkaFailure(kind, 'as told')
         await aborted(signal)
@@ -156,6 +158,7 @@ describe('a term', () => {
     const answers = [new KafkaFailure('retriable', 'no answer'), 'another member', 'nobody', 'another member'] as const
     let asked = 0
     const kafka: Partial<KafkaPort> = {
+      openTxWriter: () => broker.client().openTxWriter({ transactionalId }),
       join: ({ onAssignment }) => {
         onAssignment({ generation: 1, partitions: [0] })
         return Promise.resolve({
@@ -169,7 +172,7 @@ describe('a term', () => {
       },
     }
     const begins: number[] = []
-    const one = taking(kafka as KafkaPort, async signal => {
+    const one = taking(kafka as KafkaPort, async (_, signal) => {
       begins.push(asked)
       if (begins.length === 1) throw new KafkaFailure('fenced', 'another leads')
       await aborted(signal)
@@ -192,7 +195,7 @@ describe('a term', () => {
   })
 })
 
-describe('a stop', () => {
+describe('to be asked to stop', () => {
   test('begins no term, though an assignment comes while it drains', async () => {
     const one = taking(broker.client(), leads('one', { drainMs: 5000 }))
     await eventually('one leads', () => told.length === 1)
@@ -205,7 +208,7 @@ describe('a stop', () => {
   })
 
   test('lets the term drain before the group is left', async () => {
-    const one = taking(broker.client(), async signal => {
+    const one = taking(broker.client(), async (_, signal) => {
       await aborted(signal)
       await clock.sleep(900)
       told.push(`${broker.group(group).memberCount} member`)
@@ -236,45 +239,75 @@ describe('a stop', () => {
   })
 })
 
-test('a term that finds something wrong in the middle of a rebalance waits for the owner that comes of it', async () => {
-  const answers: (Owner | KafkaFailure)[] = ['nobody', new KafkaFailure('retriable', 'no coordinator'), 'nobody']
-  const asked: Owner[] = []
-  const kafka = broker.client()
-  const join = kafka.join.bind(kafka)
-  vi.spyOn(kafka, 'join').mockImplementation(async options => {
-    const membership = await join(options)
-    vi.spyOn(membership, 'owner').mockImplementation(() => {
-      const answer = answers.shift() ?? 'another member'
-      if (answer instanceof KafkaFailure) return Promise.reject(answer)
-      asked.push(answer)
-      return Promise.resolve(answer)
-    })
-    return membership
-  })
-  const one = taking(kafka, () => Promise.reject(refuse('trimmed', 'the engine no longer keeps what follows')))
-  await eventually('one stands by', () => asked.includes('another member'))
-  await one.stop()
-  expect(asked.slice(0, 3)).toEqual(['nobody', 'nobody', 'another member'])
-})
-
-test('a term that finds something wrong ends the service, unless another member leads by then', async () => {
+describe('a stop', () => {
   const found = refuse('trimmed', 'the engine no longer keeps what follows')
-  const [cut, other] = [broker.client(), broker.client()]
-  let begun = 0
-  const one = taking(cut, async signal => {
-    if (++begun > 1) return await leads('one')(signal)
-    cut.expel(60_000)
-    await eventually('two leads', () => told.includes('two leads'))
-    throw found
+
+  test('ends the service', async () => {
+    await expect(taking(broker.client(), () => Promise.reject(found)).done).rejects.toBe(found)
   })
-  await eventually('one has begun', () => begun === 1)
-  const two = taking(other, leads('two'))
-  await eventually('one stands by', () => one.leadership.state === 'standby')
-  await two.stop()
-  await eventually('one leads again', () => told.includes('one leads'))
-  await one.stop()
-  const alone = taking(broker.client(), () => Promise.reject(found))
-  await expect(alone.done).rejects.toBe(found)
+
+  test('counts too while the term drains because the service is to end', async () => {
+    const one = taking(broker.client(), async (_, signal) => {
+      told.push('one leads')
+      await aborted(signal)
+      throw found
+    })
+    await eventually('one leads', () => told.length === 1)
+    await expect(one.stop()).rejects.toBe(found)
+  })
+
+  test('does not count in a term that was replaced while another leads', async () => {
+    const cut = broker.client()
+    let begun = 0
+    const one = taking(cut, async (writer, signal) => {
+      if (++begun > 1) return await leads('one')(writer, signal)
+      cut.expel(60_000)
+      await eventually('two leads', () => told.includes('two leads'))
+      throw found
+    })
+    await eventually('one has begun', () => begun === 1)
+    const two = taking(broker.client(), leads('two'))
+    await eventually('one stands by', () => one.leadership.state === 'standby')
+    await two.stop()
+    await eventually('one leads again', () => told.includes('one leads'))
+    await one.stop()
+  })
+
+  test('does not count in a term that was replaced, though the group names its member again', async () => {
+    const cut = broker.client()
+    const elsewhere = Promise.withResolvers<void>()
+    let begun = 0
+    const one = taking(cut, async (writer, signal) => {
+      if (++begun > 1) return await leads('one')(writer, signal)
+      await elsewhere.promise
+      throw found
+    })
+    await eventually('one has begun', () => begun === 1)
+    // It hears nothing of the term that another has meanwhile: it is out, and elected again, and its own goes on.
+    cut.freeze()
+    const two = taking(broker.client(), leads('two'))
+    await eventually('two leads', () => told.includes('two leads'))
+    await two.stop()
+    cut.thaw()
+    await clock.sleep(1000)
+    expect([begun, broker.group(group).memberCount, one.leadership.state]).toEqual([1, 1, 'leading'])
+    elsewhere.resolve()
+    await eventually('one leads again', () => told.includes('one leads'))
+    await one.stop()
+  })
+
+  test.each<[KafkaFailureKind, string]>([
+    ['unknown', 'is found again when it can not be told whether the term was replaced'],
+    ['fatal', 'counts when it can never be asked whether the term was replaced'],
+  ])('(%s) %s', async (kind, _) => {
+    let begun = 0
+    const one = taking(broker.client(), writer => {
+      if (++begun === 1) vi.spyOn(writer, 'proveUnfenced').mockRejectedValue(new KafkaFailure(kind, 'as told'))
+      return Promise.reject(found)
+    })
+    await expect(one.done).rejects.toBe(found)
+    expect(begun).toBe(kind === 'unknown' ? 2 : 1)
+  })
 })
 
 test('a membership that fails ends the service, after its term', async () => {

@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client'
 import type { Pos } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { checkPartitions } from '../../runtime/kafka/check-partitions.ts'
-import type { KafkaPort } from '../../runtime/kafka/port.ts'
+import type { KafkaPort, TxWriter } from '../../runtime/kafka/port.ts'
 import { Leadership } from '../../runtime/leadership.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { StreamNames } from '../../runtime/names.ts'
@@ -48,8 +48,9 @@ export class Repartition implements Service {
       log,
       group: settings.names.groups.repartition,
       topic: settings.names.topics.log,
+      transactionalId: settings.names.transactionalIds.repartition,
       backoffMs: limits.termBackoffMs,
-      lead: signal => this.#lead(signal),
+      lead: (writer, signal) => this.#lead(writer, signal),
     })
   }
 
@@ -72,10 +73,9 @@ export class Repartition implements Service {
     this.#maxMessageBytes = Number((await kafka.admin.topicConfig(names.topics.users, [key])).get(key))
   }
 
-  async #lead(signal: AbortSignal): Promise<void> {
+  async #lead(writer: TxWriter, signal: AbortSignal): Promise<void> {
     const { kafka, log } = this.#ports
     const { names, partitions } = this.#settings
-    const writer = await kafka.openTxWriter({ transactionalId: names.transactionalIds.repartition })
     const fetcher = kafka.openFetcher()
     try {
       const recovered = await recover({ kafka, fetcher, names, partitions })
@@ -94,7 +94,6 @@ export class Repartition implements Service {
       await new Term(term, recovered).run(signal)
     } finally {
       await fetcher.close()
-      await writer.close()
     }
   }
 }

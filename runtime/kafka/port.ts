@@ -60,6 +60,12 @@ export interface TxWriter {
       readonly partition: number
     } & CommittedOffset
   }): Promise<void>
+  /**
+   * Resolves when no other writer of this id has come by now: what was read since this one was opened is the last word.
+   * It changes nothing: a transaction with an offset of that group is begun and aborted.
+   * @throws KafkaFailure as `commitBatch` does; `unknown`: it can't be told
+   */
+  proveUnfenced(as: { readonly group: string; readonly topic: string; readonly partition: number }): Promise<void>
   close(): Promise<void>
 }
 

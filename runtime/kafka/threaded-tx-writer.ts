@@ -9,6 +9,7 @@ import { within } from './within.ts'
 import type { FromWriterThread, ThreadClient, ToWriterThread, WriterThreadData } from './writer-thread-words.ts'
 
 type Batch = Parameters<TxWriter['commitBatch']>[0]
+type Reader = Parameters<TxWriter['proveUnfenced']>[0]
 
 type Options = {
   readonly client: ThreadClient
@@ -65,25 +66,41 @@ export class ThreadedTxWriter implements TxWriter {
   }
 
   async commitBatch({ records, groupOffset }: Batch): Promise<void> {
-    const { client, transactionalId } = this.#options
-    if (this.#state !== 'open')
-      throw new KafkaFailure('unknown', `transactional writer ${transactionalId} is ${this.#state}`)
-    this.#state = 'writing'
-    const doing = `transaction of ${records.length} records by ${transactionalId}`
+    this.#checkOpen()
     const batch = packBatch(records, this.#slab)
     this.#slab = null
+    const doing = `transaction of ${records.length} records by ${this.#options.transactionalId}`
+    const slab = await this.#ask(doing, { kind: 'commit', batch, groupOffset: groupOffset ?? null }, [batch.slab])
+    if (slab && isKept(slab)) this.#slab = slab
+  }
+
+  async proveUnfenced(as: Reader): Promise<void> {
+    this.#checkOpen()
+    await this.#ask(`ask whether ${this.#options.transactionalId} was fenced`, { kind: 'prove-unfenced', as })
+  }
+
+  #checkOpen(): void {
+    if (this.#state !== 'open')
+      throw new KafkaFailure('unknown', `transactional writer ${this.#options.transactionalId} is ${this.#state}`)
+  }
+
+  /** Tells the thread something, and waits for what it says to it. */
+  async #ask(doing: string, word: ToWriterThread, transferred: ArrayBuffer[] = []): Promise<ArrayBuffer | null> {
+    const { commitMs, threadMs } = this.#options.client.limits
+    this.#state = 'writing'
     this.#answer = expected()
     try {
-      this.#tell({ kind: 'commit', batch, groupOffset: groupOffset ?? null }, [batch.slab])
-      const slab = await within(client.limits.commitMs + client.limits.threadMs, doing, this.#answer.promise)
-      if (slab && isKept(slab)) this.#slab = slab
+      this.#tell(word, transferred)
+      const slab = await within(commitMs + threadMs, doing, this.#answer.promise)
+      // It may have been lost with its last word.
+      if (this.#state === 'writing') this.#state = 'open'
+      return slab
     } catch (error) {
       // What hangs in there must not wake up later and go on.
       await this.#end()
       // In there it was told already what is unknown; that the thread is gone is told here.
       throw error instanceof KafkaFailure && error.kind === 'unknown' ? error : classifyWrite(error, doing)
     }
-    if (this.#state === 'writing') this.#state = 'open'
   }
 
   async close(): Promise<void> {
@@ -105,6 +122,7 @@ export class ThreadedTxWriter implements TxWriter {
   #hear(said: FromWriterThread): void {
     switch (said.kind) {
       case 'opened':
+      case 'unfenced':
         return this.#answer.resolve(null)
       case 'committed':
         return this.#answer.resolve(said.slab)

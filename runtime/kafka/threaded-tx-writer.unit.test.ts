@@ -22,6 +22,7 @@ const open = async (...steps: readonly Step[]): Promise<ThreadedTxWriter> => {
 }
 const record: OutgoingRecord = { topic: 'a', partition: 0, key: null, value: Buffer.from('x'), timestampMs: 1n }
 const batch = { records: [record] }
+const reader = { group: 'g', topic: 'a', partition: 0 }
 
 const begun: Worker[] = []
 const hear = (worker: Worker): void => void begun.push(worker)
@@ -90,6 +91,14 @@ describe('a writer in a thread of its own', () => {
 
   it('that is refused for good when it opens says so', async () => {
     await expect(open('fatal')).rejects.toMatchObject({ kind: 'fatal' })
+  })
+
+  it('is unfenced when the thread says so, and what else it says when it does not', async () => {
+    const writer = await open('well', 'well', 'well', 'fenced')
+    await writer.proveUnfenced(reader)
+    await writer.commitBatch(batch)
+    await expect(writer.proveUnfenced(reader)).rejects.toMatchObject({ kind: 'fenced' })
+    expect(threads()).toBe(0)
   })
 
   it('has one operation under way, and refuses another meanwhile', async () => {

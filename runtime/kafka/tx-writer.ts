@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import kafkajs, { type Producer, type RecordMetadata } from 'kafkajs'
 import { classify, classifyWrite } from './classify.ts'
 import type { Client } from './client.ts'
@@ -8,6 +9,10 @@ import { within } from './within.ts'
 type State = 'open' | 'writing' | 'spent'
 
 type Batch = Parameters<TxWriter['commitBatch']>[0]
+type Reader = Parameters<TxWriter['proveUnfenced']>[0]
+
+/** Between two tries to begin while the markers of the last transaction are still on their way. */
+const beginRetryMs = 10
 
 /** One transactional producer behind the guards that kafkajs needs; see docs/kafka.md. */
 export class GuardedTxWriter implements TxWriter {
@@ -62,9 +67,8 @@ export class GuardedTxWriter implements TxWriter {
   }
 
   async commitBatch(batch: Batch): Promise<void> {
-    // kafkajs loses and repeats records when two operations of a producer overlap and an answer is lost.
-    if (this.#state !== 'open') throw new KafkaFailure('unknown', `transactional writer ${this.#id} is ${this.#state}`)
-    const { commitMs, maxRecordsPerWriter } = this.#limits
+    this.#checkOpen()
+    const { maxRecordsPerWriter } = this.#limits
     this.#written += batch.records.length
     if (this.#written > maxRecordsPerWriter) {
       this.#spend()
@@ -73,15 +77,31 @@ export class GuardedTxWriter implements TxWriter {
         `transactional writer ${this.#id} has written ${this.#written} records; open another`,
       )
     }
+    await this.#alone(`transaction of ${batch.records.length} records by ${this.#id}`, () => this.#transact(batch))
+  }
+
+  async proveUnfenced(as: Reader): Promise<void> {
+    this.#checkOpen()
+    await this.#alone(`ask whether ${this.#id} was fenced`, over => this.#beginAndAbort(as, over))
+  }
+
+  /** kafkajs loses and repeats records when two operations of a producer overlap and an answer is lost. */
+  #checkOpen(): void {
+    if (this.#state !== 'open') throw new KafkaFailure('unknown', `transactional writer ${this.#id} is ${this.#state}`)
+  }
+
+  async #alone(doing: string, work: (over: AbortSignal) => Promise<void>): Promise<void> {
     this.#state = 'writing'
-    const doing = `transaction of ${batch.records.length} records by ${this.#id}`
+    const over = new AbortController()
     try {
-      await within(commitMs, doing, this.#transact(batch))
+      await within(this.#limits.commitMs, doing, work(over.signal))
     } catch (error) {
       // Its state after an error can't be told: kafkajs neither bumps the epoch nor asks how the commit ended. What it
       // may still be retrying must not go out either.
       this.#spend()
       throw classifyWrite(error, doing)
+    } finally {
+      over.abort()
     }
     this.#state = 'open'
   }
@@ -97,6 +117,21 @@ export class GuardedTxWriter implements TxWriter {
       await transaction.sendOffsets({ consumerGroupId: group, topics: [{ topic, partitions: [entry] }] })
     }
     await transaction.commit()
+  }
+
+  /** Nothing is asked of the coordinator for an empty transaction, so an offset goes into it. */
+  async #beginAndAbort({ group, topic, partition }: Reader, over: AbortSignal): Promise<void> {
+    const transaction = await this.#producer.transaction()
+    const topics = [{ topic, partitions: [{ partition, offset: '0' }] }]
+    while (!over.aborted)
+      try {
+        await transaction.sendOffsets({ consumerGroupId: group, topics })
+        return await transaction.abort()
+      } catch (error) {
+        // Unlike a record's, this beginning is not tried again by the client.
+        if ((error as { readonly type?: string }).type !== 'CONCURRENT_TRANSACTIONS') throw error
+        await delay(beginRetryMs)
+      }
   }
 
   #spend(): void {

@@ -42,6 +42,9 @@ const obey = async (word: ToWriterThread): Promise<void> => {
       await writer.commitBatch({ records: unpackBatch(batch), ...(groupOffset ? { groupOffset } : {}) })
       return say({ kind: 'committed', slab: batch.slab }, [batch.slab])
     }
+    case 'prove-unfenced':
+      await writer.proveUnfenced(word.as)
+      return say({ kind: 'unfenced' })
     case 'close':
       await writer.close()
       process.exit()

@@ -49,11 +49,14 @@ export const commonEnvironment = (options: {
 })
 
 /** How docs/services.md says to start bridge, repartition and settle: half the memory at no cost in speed. */
-export const smallHeap = {
+const smallHeap = {
   NODE_OPTIONS: '--max-semi-space-size=8',
   MALLOC_ARENA_MAX: '1',
   MALLOC_MMAP_THRESHOLD_: '131072',
 } as const
+
+/** The bridge takes memory in three threads at once: with one arena they would wait for each other. */
+export const bridgeHeap = { ...smallHeap, MALLOC_ARENA_MAX: '3' } as const
 
 /** What one service is told besides. */
 export const ownEnvironment = (
@@ -66,7 +69,7 @@ export const ownEnvironment = (
         ENGINE_LIVE: `sub:${engine.live}`,
         ENGINE_REPLAY: engine.replay,
         TICK_MS: `${intervals.tickMs}`,
-        ...smallHeap,
+        ...bridgeHeap,
       }
     case 'repartition':
       return { BARRIER_INTERVAL_MS: `${intervals.barrierMs}`, ...smallHeap }

@@ -1,7 +1,8 @@
 import { SingleBar } from 'cli-progress'
+import { exitCodes, Stop } from '../../runtime/stop.ts'
 import { Report, violationText } from './report.ts'
 import { runSeed } from './run-seed.ts'
-import { SimSettingsError, simSettings } from './settings.ts'
+import { simSettings } from './settings.ts'
 import { lineText } from './trace.ts'
 import type { WorkerAnswer } from './worker.ts'
 import { runInWorkers } from './workers.ts'
@@ -48,9 +49,9 @@ try {
   const settings = simSettings(process.env)
   process.exitCode = settings.shows === 'trace' ? await replay(settings.first) : await runMany(settings)
 } catch (error) {
-  const isSettings = error instanceof SimSettingsError
+  const isSettings = error instanceof Stop && error.reason === 'usage'
   process.stderr.write(
     `sim: ${isSettings ? error.message : error instanceof Error ? error.stack : JSON.stringify(error)}\n`,
   )
-  process.exitCode = isSettings ? 2 : 1
+  process.exitCode = isSettings ? exitCodes.usage : exitCodes.failed
 }

@@ -19,6 +19,8 @@ export class Operator {
   /** Commands sent and not yet seen answered, by id. */
   readonly #asked = new Map<string, CommandRecord>()
   readonly #sent = new Set<string>()
+  /** So many records of the log were looked at for answers. */
+  #heard = 0
   #ids = 0
 
   constructor(world: World) {
@@ -48,7 +50,11 @@ export class Operator {
   }
 
   #hearAnswers(): void {
-    for (const record of this.#log.update()) {
+    const records = this.#log.update().slice(this.#heard)
+    this.#heard += records.length
+    for (const record of records) {
+      if (record.kind === 'Refused' && record.reason.includes('was seen before'))
+        this.#world.reach('a command that was seen before was refused')
       if (!('command' in record) || !this.#asked.delete(record.command.id)) continue
       this.#world.trace.tell(
         'operator',

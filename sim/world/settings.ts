@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { type Environment, parseSettings, setting } from '../../runtime/settings.ts'
 
 export type SimSettings = {
   readonly first: number
@@ -8,37 +8,15 @@ export type SimSettings = {
   readonly shows: 'summary' | 'trace'
 }
 
-/** What the run was told can't be done; the message names each variable, its value and what it may be. */
-export class SimSettingsError extends Error {
-  override readonly name = 'SimSettingsError'
+const variables = {
+  SEED: setting.integer({ min: 1, max: 2_000_000_000 }).optional(),
+  SEEDS: setting.integer({ min: 1, max: 10_000_000 }).optional(),
+  JOBS: setting.integer({ min: 1, max: 256 }).optional(),
 }
 
-const whole = (least: number, most: number) => {
-  const message = `must be a whole number from ${least} to ${most}`
-  return z
-    .string()
-    .regex(/^\d{1,10}$/, message)
-    .transform(Number)
-    .refine(value => value >= least && value <= most, message)
-    .optional()
-}
-
-const variables = z.object({ SEED: whole(1, 2_000_000_000), SEEDS: whole(1, 10_000_000), JOBS: whole(1, 256) })
-
-/** SEED alone replays that seed; SEEDS runs so many, from SEED or from 1. @throws SimSettingsError */
-export const simSettings = (env: Readonly<Record<string, string | undefined>>): SimSettings => {
-  const given = Object.fromEntries(
-    Object.keys(variables.shape).map(name => [name, env[name] === '' ? undefined : env[name]]),
-  )
-  const parsed = variables.safeParse(given)
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => {
-      const name = path.join('.')
-      return `  ${name}=${given[name]}: ${message}`
-    })
-    throw new SimSettingsError(`the simulation can't be run like this:\n${problems.join('\n')}`)
-  }
-  const { SEED, SEEDS, JOBS } = parsed.data
+/** SEED alone replays that seed; SEEDS runs so many, from SEED or from 1. @throws Stop `settings` */
+export const simSettings = (env: Environment): SimSettings => {
+  const { SEED, SEEDS, JOBS } = parseSettings(variables, env)
   const isReplay = SEED !== undefined && SEEDS === undefined
   return {
     first: SEED ?? 1,

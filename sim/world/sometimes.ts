@@ -1,6 +1,7 @@
 /** Interesting states. A run of many seeds that never reaches one of them proves less than it says: it fails. */
 export const sometimes = [
   'a running writer was fenced',
+  'a stop of a leader that was replaced did not count',
   'a commit of unknown outcome had been made',
   'a commit of unknown outcome had not been made',
   'a commit of unknown outcome was made later',
@@ -30,6 +31,7 @@ export const sometimes = [
   'outputs were trimmed before they were read',
   'a Gap was accepted',
   'a command was sent twice',
+  'a command that was seen before was refused',
   'a clock in doubt was compared with others',
   'settle scaled out',
   'settle scaled in',

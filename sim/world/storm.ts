@@ -18,6 +18,10 @@ export class Storm {
     this.#acts = [...acts, ...[...world.weather.perils].map(peril => perilActs[peril])]
   }
 
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   begin(): void {
     this.#trade()
     this.#strike()
@@ -213,10 +217,26 @@ const skipVersion = (storm: Storm): void => {
   engine.deposit(user, asset.asset, 1_000_000n, 'skipped')
 }
 
+/** Some break while everything is durable, most at the worst moment: when the bridge has fallen behind. */
 const loseJournal = (storm: Storm): void => {
+  const { dice } = storm
+  const keep = dice.between(0, 3)
+  if (dice.chance(0.2)) breakJournal(storm, keep)
+  else breakWhenBehind(storm, keep, 100)
+}
+
+const breakWhenBehind = (storm: Storm, keep: number, looks: number): void => {
+  const { engine, timeline } = storm.world
+  const isBehind = engine.sent - engine.acked >= BigInt(keep + 4)
+  if (isBehind || looks === 0) breakJournal(storm, keep)
+  else timeline.after(100, () => breakWhenBehind(storm, keep, looks - 1))
+}
+
+const breakJournal = (storm: Storm, keep: number): void => {
   const { engine, explained } = storm.world
-  if (engine.sent < 10n) return
-  const unread = engine.loseJournal(storm.dice.between(0, 3))
+  // No Gap can stand for the reference data: a stream that lost it before its log had it has not begun.
+  if (storm.isOver || engine.acked === 0n) return
+  const unread = engine.loseJournal(keep)
   storm.tell('journal lost', `the engine's disk loses its journal, with ${unread} outputs that nobody acknowledged`)
   if (unread === 0n) return
   explained.add('trimmed')
@@ -228,7 +248,7 @@ const jumpClock = (storm: Storm): void => {
   // Only a bridge's clock goes anywhere.
   const process = storm.dice.pick(storm.world.fleet.of('bridge'))
   if (!process) return
-  const ms = storm.dice.pick([-1, 1]) * storm.dice.pick([500, 15_000, 3_600_000])
+  const ms = storm.dice.pick([-1, 1]) * storm.dice.pick([500, 15_000, 45_000, 3_600_000])
   storm.tell('clock jumped', `the clock of ${process.name} jumps by ${ms} ms`)
   explained.add('clock-in-doubt')
   process.skewUs += BigInt(ms) * 1000n

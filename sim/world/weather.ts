@@ -29,6 +29,8 @@ export type Weather = {
     readonly replicaNever: number
     readonly readRepair: boolean
   }
+  /** So many outputs the engine keeps behind the last that was acknowledged. */
+  readonly margin: number
   readonly live: { readonly loss: number; readonly latencyMs: number }
   readonly barrierIntervalMs: number
   readonly cacheCells: number
@@ -43,7 +45,7 @@ const chances: Readonly<Record<Peril, number>> = {
   'power-loss-of-all': 0.35,
   'skipped-version': 0.35,
   'lost-journal': 0.25,
-  'clock-jump': 0.2,
+  'clock-jump': 0.3,
 }
 
 export const weatherOf = (seed: number): Weather => {
@@ -76,5 +78,6 @@ export const weatherOf = (seed: number): Weather => {
     barrierIntervalMs: share(100, 250, 600),
     cacheCells: share(4, 12, 1000),
     batchRecords: share(3, 20, 500),
+    margin: share(0, 2, 5),
   }
 }

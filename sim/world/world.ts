@@ -52,7 +52,7 @@ export class World {
       timeline,
       trace,
       dice,
-      margin: 5,
+      margin: weather.margin,
     })
     this.storeWatch = new StoreWatch(this)
     this.commitWatch = new CommitWatch(this)

@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
+import { exitCodes, Stop } from '../../runtime/stop.ts'
 import type { ChaosRun } from './chaos-run.ts'
 import { runBridge } from './bridge/run.ts'
 import { type Report, reportText } from './report.ts'
 import { runSettle } from './settle/run.ts'
-import { type ChaosSettings, ChaosSettingsError, chaosSettings } from './settings.ts'
+import { type ChaosSettings, chaosSettings } from './settings.ts'
 import { Trace } from './trace.ts'
 
 // kafkajs hands setTimeout a negative time, which Node corrects and reports; it says nothing to whoever runs this.
@@ -51,13 +52,13 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop
 try {
   process.exitCode = await main(stopping.signal)
 } catch (error) {
-  const isSettings = error instanceof ChaosSettingsError
+  const isSettings = error instanceof Stop && error.reason === 'usage'
   if (stopping.signal.aborted) process.stderr.write('chaos: interrupted; what it started is ended\n')
   else
     process.stderr.write(
       `chaos: ${isSettings ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
     )
-  process.exitCode = stopping.signal.aborted ? 130 : isSettings ? 2 : 1
+  process.exitCode = stopping.signal.aborted ? 130 : isSettings ? exitCodes.usage : exitCodes.failed
 }
 // Sockets of clients in the middle of a retry may hold the process; everything has been said.
 setTimeout(() => process.exit(), 2000).unref()

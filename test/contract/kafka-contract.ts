@@ -116,6 +116,24 @@ export const kafkaContract = (start: () => Promise<KafkaUnderContract>): void =>
       await Promise.all([old.close(), next.close()])
     })
 
+    it('proves that it was not fenced, at any time and changing nothing, until the next of its id comes', async () => {
+      const topic = await newGroup()
+      const as = { group: topic, topic, partition: 0 }
+      const writer = await kafka.openTxWriter({ transactionalId: topic })
+      const before = await kafka.committed({ group: topic, topic })
+      await writer.proveUnfenced(as)
+      await writer.commitBatch({ records: [record(topic, 'one')] })
+      await writer.proveUnfenced(as)
+      await writer.proveUnfenced(as)
+      await writer.commitBatch({ records: [record(topic, 'two')] })
+      await expect.poll(() => readAll(topic), visible).toEqual(['one', 'two'])
+      expect(await kafka.committed({ group: topic, topic })).toEqual(before)
+      await fence(topic)
+      await expect(writer.proveUnfenced(as)).rejects.toMatchObject({ kind: 'fenced' })
+      await expect(writer.proveUnfenced(as)).rejects.toMatchObject({ kind: 'unknown' })
+      await writer.close()
+    })
+
     it('refuses a second operation while one is under way', async () => {
       const topic = await newTopic(1)
       const writer = await kafka.openTxWriter({ transactionalId: topic })

@@ -388,15 +388,15 @@ const durability: readonly Mutant[] = [
 const leading: readonly Mutant[] = [
   {
     name: 'the tail is read before the fence',
-    file: 'bridge/bridge.ts',
-    find: `    const writer = await kafka.openTxWriter({ transactionalId: names.transactionalIds.bridge })
-    try {
-      const tail = await readLogTail(kafka, names.topics.log)
-`,
-    replace: `    const tail = await readLogTail(kafka, names.topics.log)
-    const writer = await kafka.openTxWriter({ transactionalId: names.transactionalIds.bridge })
-    try {
-`,
+    file: leadership,
+    find: 'const writer = await kafka.openTxWriter({ transactionalId })',
+    replace: `let opened: Promise<TxWriter> | null = null
+    const open = () => (opened ??= kafka.openTxWriter({ transactionalId }))
+    const writer: TxWriter = {
+      commitBatch: async batch => (await open()).commitBatch(batch),
+      proveUnfenced: async as => (await open()).proveUnfenced(as),
+      close: async () => (await open()).close(),
+    }`,
     caughtBy: byBridge('what the other commits until it is fenced is not written again'),
   },
   {
@@ -405,6 +405,20 @@ const leading: readonly Mutant[] = [
     find: 'await this.#untilOwner(signal, await joined)',
     replace: 'await this.#options.clock.sleep(this.#options.backoffMs, signal)',
     caughtBy: byLeadership('is followed by no other before the coordinator names this member'),
+  },
+  {
+    name: 'a stop counts though another has fenced its term',
+    file: leadership,
+    find: 'if (error instanceof Stop) await this.#checkUnfenced(writer, error)',
+    replace: '',
+    caughtBy: byLeadership('does not count in a term that was replaced, though the group names its member again'),
+  },
+  {
+    name: 'a stop is lost when it can never be asked whether it counts',
+    file: leadership,
+    find: 'if (!endsTerm(error)) return',
+    replace: '',
+    caughtBy: byLeadership('counts when it can never be asked whether the term was replaced'),
   },
   {
     name: 'whoever is not the owner does not ask again',

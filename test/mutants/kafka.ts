@@ -75,8 +75,8 @@ export const kafkaMutants: readonly Mutant[] = [
   {
     name: 'a commit lasts as long as kafkajs retries',
     file: writer,
-    find: 'await within(commitMs, doing, this.#transact(batch))',
-    replace: 'await this.#transact(batch)',
+    find: 'await within(this.#limits.commitMs, doing, work(over.signal))',
+    replace: 'await work(over.signal)',
     caughtBy: int('a transaction whose answer to Produce never comes is unknown in bounded time'),
   },
   {
@@ -110,7 +110,7 @@ export const kafkaMutants: readonly Mutant[] = [
   {
     name: 'a thread that hangs is waited for',
     file: threaded,
-    find: 'await within(client.limits.commitMs + client.limits.threadMs, doing, this.#answer.promise)',
+    find: 'await within(commitMs + threadMs, doing, this.#answer.promise)',
     replace: 'await this.#answer.promise',
     caughtBy: threadTest('whose thread hangs with a transaction in its hands is in doubt'),
   },

@@ -27,7 +27,7 @@ export const settleMutants: readonly Mutant[] = [
     file: cache,
     find: 'unwritten: new Set(cells.keys()),',
     replace: 'unwritten: new Set(),',
-    caughtBy: bySeed(78),
+    caughtBy: bySeed(25),
   },
   {
     name: 'cells do not wait for their history',
@@ -55,7 +55,7 @@ export const settleMutants: readonly Mutant[] = [
     file: gate,
     find: 'return ripe ? { progress: ripe.progress,',
     replace: 'return ripe ? { progress: (this.#held.at(-1) ?? ripe).progress,',
-    caughtBy: bySeed(1),
+    caughtBy: bySeed(4),
   },
   {
     name: 'offsets are committed anywhere, not at barriers only',
@@ -86,14 +86,14 @@ export const settleMutants: readonly Mutant[] = [
       'const kept = ((options.metrics as unknown as { kept?: Map<number, CellCache> }).kept ??= new Map<number, CellCache>())\n' +
       '    this.#cache = kept.get(options.partition) ?? new CellCache({ maxCells: options.cacheCells })\n' +
       '    kept.set(options.partition, this.#cache)',
-    caughtBy: bySeed(1),
+    caughtBy: bySeed(16),
   },
   {
     name: 'cells are evicted in flight',
     file: cache,
     find: 'if (wallet.holds > 0 || wallet.unwritten.size > 0 ||',
     replace: 'if (',
-    caughtBy: bySeed(1),
+    caughtBy: bySeed(13),
   },
   {
     name: 'of an output that is refused the changes that fit are applied',

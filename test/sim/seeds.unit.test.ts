@@ -9,10 +9,12 @@ const seeds: readonly (readonly [seed: number, shown: string])[] = [
   [200, 'a node that was silent, took writes and died was taken for one that was silent all along'],
   [69, 'a bridge that was thrown out stopped for a loss that there was not'],
   [209, 'the same in the middle of a rebalance, when the group named nobody'],
-  [6, 'wallets that must stay while a batch uses them'],
+  [38, 'a bridge that was thrown out and elected again while its old term ran stopped for a loss that there was not'],
+  [4, 'a barrier that is old enough to be committed, and newer ones that are not'],
+  [13, 'wallets that must stay while a batch uses them'],
   [9, 'users that are parked over many barriers'],
-  [78, 'a cell that one replica has, which its next reader must assert'],
-  [11, 'a partition that comes back to an owner that had it before'],
+  [25, 'a cell that one replica has, which its next reader must assert'],
+  [16, 'a partition that comes back to an owner that had it before'],
 ]
 
 describe('in the world of', () => {

@@ -12,6 +12,7 @@ export type RequestKind =
   | 'probe-clock'
   | 'add-offset'
   | 'end-transaction'
+  | 'abort-transaction'
   | 'fetch'
   | 'list-offsets'
   | 'join-group'

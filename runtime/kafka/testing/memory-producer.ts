@@ -68,6 +68,10 @@ export class MemoryProducer {
     this.#end(this.#current(epoch), 'committed')
   }
 
+  abort(epoch: number): void {
+    this.#end(this.#current(epoch), 'aborted')
+  }
+
   /** A transaction that nobody ends is aborted, and its writer fenced. */
   expire(): void {
     const { clock, timeoutMs } = this.#options

@@ -29,10 +29,8 @@ export class MemoryTxWriter implements TxWriter {
   }
 
   async commitBatch({ records, groupOffset }: Parameters<TxWriter['commitBatch']>[0]): Promise<void> {
-    if (this.#state !== 'open') throw new KafkaFailure('unknown', `transactional writer ${this.#id} is ${this.#state}`)
-    this.#state = 'writing'
     const [producer, epoch] = [this.#producer, this.#epoch]
-    try {
+    await this.#alone(`transaction of ${records.length} records by ${this.#id}`, async () => {
       await this.#ask('begin-transaction', () => producer.begin(epoch))
       await this.#ask('produce', () => this.#produce(records))
       if (groupOffset) {
@@ -41,9 +39,25 @@ export class MemoryTxWriter implements TxWriter {
         await this.#ask('add-offset', () => producer.addOffset(epoch, offsets, partition, { offset, metadata }))
       }
       await this.#ask('end-transaction', () => producer.commit(epoch))
+    })
+  }
+
+  async proveUnfenced(): Promise<void> {
+    const [producer, epoch] = [this.#producer, this.#epoch]
+    await this.#alone(`ask whether ${this.#id} was fenced`, async () => {
+      await this.#ask('begin-transaction', () => producer.begin(epoch))
+      await this.#ask('abort-transaction', () => producer.abort(epoch))
+    })
+  }
+
+  async #alone(doing: string, work: () => Promise<void>): Promise<void> {
+    if (this.#state !== 'open') throw new KafkaFailure('unknown', `transactional writer ${this.#id} is ${this.#state}`)
+    this.#state = 'writing'
+    try {
+      await work()
     } catch (error) {
       this.#state = 'spent'
-      throw classifyWrite(error, `transaction of ${records.length} records by ${this.#id}`)
+      throw classifyWrite(error, doing)
     }
     this.#state = 'open'
   }

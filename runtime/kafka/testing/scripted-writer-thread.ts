@@ -36,6 +36,7 @@ const next = (): Step => steps.shift() ?? 'well'
 parentPort?.on('message', (word: ToWriterThread) =>
   act(next(), () => {
     if (word.kind === 'close') process.exit()
+    if (word.kind === 'prove-unfenced') return say({ kind: 'unfenced' })
     const { slab } = word.batch
     say({ kind: 'committed', slab }, [slab])
   }),

@@ -16,6 +16,8 @@ export const hear = (world: World, { role, life, message, fields }: Heard): void
     if (fields['kind'] === 'fenced') world.reach('a running writer was fenced')
     return
   }
+  if (message.startsWith('a stop does not count') && fields['kind'] === 'fenced')
+    world.reach('a stop of a leader that was replaced did not count')
   if (message.startsWith('pos is to move far') && fields['pos'] !== 0n)
     world.reach('a clock in doubt was compared with others')
   if (role === 'repartition') return hearRepartition(world, message, fields)
