@@ -23,7 +23,7 @@ import { openBroker, openStore } from '../pipeline/stack-clients.ts'
 
 const operator = ['--who', 'ann', '--why', 'INC-35: the machines of Kafka and the stores burned']
 const withinMs = 300_000
-const soon = { timeout: 120_000, interval: 200 }
+const soon = { timeout: 300_000, interval: 200 }
 /** Slow enough that the disaster comes in the middle, and the rest of the trading after it. */
 const flow = { ENGINE_SEED: '23', ENGINE_USERS: '40', ENGINE_ORDERS: '3500', ENGINE_RATE: '150' }
 
