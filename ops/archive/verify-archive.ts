@@ -12,7 +12,7 @@ import { type FileProblem, rowsOf } from './read-rows.ts'
 import { type PartitionFolders, survey } from './survey.ts'
 
 /** What was proved of one partition. */
-export type PartitionSummary = {
+type PartitionSummary = {
   readonly topic: ArchiveTopic
   readonly partition: number
   readonly partitions: number

@@ -31,7 +31,7 @@ export type RestoreOptions = {
 }
 
 /** Of an operator's command that was answered in the part of the log that the archive does not have. */
-export type LostAnswer = Pick<Command, 'id' | 'who' | 'why'> & { readonly kind: CommandRecord['kind'] }
+type LostAnswer = Pick<Command, 'id' | 'who' | 'why'> & { readonly kind: CommandRecord['kind'] }
 
 export type RestoreResult = {
   readonly archive: Omit<ArchivedWhole, 'commandIds'>
