@@ -103,6 +103,8 @@ describe('Kafka, store and StarRocks are gone', () => {
 
   test('from the CSV files and the engine’s journal alone everything comes back', { timeout: 1_500_000 }, async () => {
     const first = await up({ env: envOf('first') })
+    // The machines that take over, empty: started before anything trades, so that it does not wait for them.
+    const second = await up({ env: envOf('second') })
     const before = await pipelineOn(first)
     const dir = before.archiveDir
     try {
@@ -119,7 +121,6 @@ describe('Kafka, store and StarRocks are gone', () => {
     const lastWindow = windowsOf(atDisaster, 'engine.outputs').at(-1) as bigint
     const kept = upTo(atDisaster, lastWindow)
 
-    const second = await up({ env: envOf('second') })
     const after = await pipelineOn(second)
     const kafka = openBroker(second, 'disaster')
     try {
