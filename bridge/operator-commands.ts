@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Fetcher, KafkaPort, KafkaRecord } from '../runtime/kafka/port.ts'
 import { KafkaFailure } from '../runtime/kafka/port.ts'
 import type { StreamNames } from '../runtime/names.ts'
+import { restoreMark } from '../runtime/restore-mark.ts'
 import { refuse } from '../runtime/stop.ts'
 import { DecodeError, decodeCommandRecord } from '../schemas/codec.ts'
 import { named } from './effect.ts'
@@ -60,7 +61,7 @@ export class OperatorCommands {
     if (this.#next >= this.#end) this.#read.resolve()
   }
 
-  /** @throws Stop `commands-offset` when the group has no offset, or one outside the topic */
+  /** @throws Stop `commands-offset` when the group has no offset, or one outside the topic; `log-half-restored` */
   static async open(parts: Parts): Promise<OperatorCommands> {
     const { kafka, names } = parts
     const { groups, topics } = names
@@ -71,7 +72,12 @@ export class OperatorCommands {
         'commands-offset',
         `group ${groups.bridge} has no offset of ${topics.commands}: where to read is not known; run: settle init`,
       )
-    const { offset } = committed
+    const { offset, metadata } = committed
+    if (metadata === restoreMark.begun)
+      throw refuse(
+        'log-half-restored',
+        `a restore of ${topics.log} was cut, or goes on: the log holds only the beginning of its archive, and to go on from there would give new places to what the archive still holds; run settle restore to its end first`,
+      )
     if (offset < bounds.low || offset > bounds.end)
       throw refuse(
         'commands-offset',

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Command, CommandRecord, EnginePosition, LogRecord } from '../core/events.ts'
 import { amount, assetId, pos, userId, version } from '../core/ids.ts'
+import type { CommittedOffset } from '../runtime/kafka/port.ts'
 import type { BrokerRequest } from '../runtime/kafka/testing/memory-broker.ts'
+import { restoreMark } from '../runtime/restore-mark.ts'
 import { eventually } from '../runtime/testing/eventually.ts'
 import { check, names, type Running, World } from './testing/bridge-world.ts'
 
@@ -260,5 +262,22 @@ describe('a Gap', () => {
     })
     await stop()
     expect(answers(world)).toMatchObject([{ kind: 'Gap', at: at(world, 5), lostAfter: at(world, 3) }])
+  })
+})
+
+describe('a log whose restore was cut', () => {
+  test('is not gone on from; once the restore is done it is', async () => {
+    const world = new World()
+    const offsets = world.broker.offsets(names.groups.bridge, names.topics.commands)
+    const first = offsets.get(0) as CommittedOffset
+    offsets.set(0, { ...first, metadata: restoreMark.begun })
+    world.engine.publish(3)
+    await expect(world.bridge().done).rejects.toMatchObject({ code: 'log-half-restored', reason: 'refused' })
+    expect(world.records).toEqual([])
+    offsets.set(0, { ...first, metadata: restoreMark.done })
+    const { stop } = world.bridge()
+    await world.publishAll()
+    await stop()
+    check(world)
   })
 })

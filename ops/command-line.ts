@@ -26,7 +26,7 @@ export const runCommandLine = async (
     )
     .exitOverride()
   for (const command of available) program.addCommand(command(context))
-  for (const command of [program, ...program.commands])
+  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands: inner }) => inner)])
     command.exitOverride().configureOutput({
       writeOut: text => out(text.trimEnd()),
       writeErr: text => err(text.trimEnd()),

@@ -1,20 +1,11 @@
 import { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
-import { systemClock } from '../runtime/clock.ts'
 import { CqlFailure } from '../runtime/cql/port.ts'
 import { KafkaFailure } from '../runtime/kafka/port.ts'
 import { SqlFailure } from '../runtime/starrocks/sql-port.ts'
 import { refuse } from '../runtime/stop.ts'
 import type { OpsCommand } from './command.ts'
-import { runCommandLine } from './command-line.ts'
-
-const run = async (args: readonly string[], options: { env?: Record<string, string>; command?: OpsCommand } = {}) => {
-  const [out, err]: [string[], string[]] = [[], []]
-  const io = { clock: systemClock, out: (text: string) => out.push(text), err: (text: string) => err.push(text) }
-  const { command, env = {} } = options
-  const exitCode = await runCommandLine({ args, env, ...io }, ...(command ? [[command]] : []))
-  return { exitCode, out: out.join('\n'), err: err.join('\n') }
-}
+import { runTold } from './testing/run-told.ts'
 
 const failing =
   (error: Error): OpsCommand =>
@@ -23,12 +14,12 @@ const failing =
 
 describe('arguments', () => {
   test('without a command, help and exit 2; with --help, help and exit 0', async () => {
-    const bare = await run([])
+    const bare = await runTold([])
     expect(bare.exitCode).toBe(2)
     expect(bare.err).toContain('Usage: settle')
-    const helped = await run(['--help'])
+    const helped = await runTold(['--help'])
     expect(helped.exitCode).toBe(0)
-    for (const name of ['init', 'status', 'verify', 'gap', 'correct', 'admit', 'redrive', 'replay'])
+    for (const name of ['init', 'status', 'verify', 'archive', 'gap', 'correct', 'admit', 'redrive', 'replay'])
       expect(helped.out).toContain(`  ${name} `)
   })
 
@@ -38,14 +29,14 @@ describe('arguments', () => {
     [['verify', '--wait-ms', 'soon'], 'must be a whole number of milliseconds'],
     [['verify', '--wait-ms', '3600001'], 'at most 3600000'],
   ])('%j is wrong', async (args, problem) => {
-    const { exitCode, err } = await run(args)
+    const { exitCode, err } = await runTold(args)
     expect(err).toContain(problem)
     expect(exitCode).toBe(2)
   })
 })
 
 test('settings are told all together', async () => {
-  const { exitCode, err } = await run(['verify'], { env: { STREAM: 'A b', PARTITIONS: '0' } })
+  const { exitCode, err } = await runTold(['verify'], { env: { STREAM: 'A b', PARTITIONS: '0' } })
   expect(exitCode).toBe(2)
   for (const each of ['STREAM="A b"', 'PARTITIONS="0"', 'KAFKA_BROKERS is not set', 'ARCHIVE_DIR is not set'])
     expect(err).toContain(each)
@@ -60,8 +51,8 @@ describe('an error says what and ends with its code', () => {
     [new Error('surprise'), 1, 'unexpected', 'surprise'],
   ])('%s', async (error, exitCode, code, message) => {
     const command = failing(error)
-    expect(await run(['fail'], { command })).toMatchObject({ exitCode, out: '' })
-    const told = await run(['fail', '--json'], { command })
+    expect(await runTold(['fail'], { command })).toMatchObject({ exitCode, out: '' })
+    const told = await runTold(['fail', '--json'], { command })
     expect(told.err).toContain(`settle: `)
     expect(told.err).toContain(message)
     expect(JSON.parse(told.out)).toMatchObject({ error: { code } })

@@ -10,6 +10,8 @@ export type CommandContext = {
   readonly out: (text: string) => void
   /** A line for stderr: progress and errors. */
   readonly err: (text: string) => void
+  /** How far it is, on the one line of a terminal that the next call writes over; null clears it. No terminal, no line. */
+  readonly live: (text: string | null) => void
   /** How the process ends when the command resolves; 0 unless told. */
   readonly exitWith: (code: number) => void
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { systemClock } from '../runtime/clock.ts'
 import { runCommandLine } from './command-line.ts'
+import { liveLine } from './live-line.ts'
 
 // kafkajs hands setTimeout a negative time, which Node corrects and reports; it says nothing to whoever runs this.
 process.removeAllListeners('warning')
@@ -13,6 +14,7 @@ const exitCode = await runCommandLine({
   env: process.env,
   clock: systemClock,
   out: text => void process.stdout.write(`${text}\n`),
+  live: liveLine(process.stderr),
   err: text => void process.stderr.write(`${text}\n`),
 })
 // Sockets of clients in the middle of a retry would hold the process; everything is closed and has been said.

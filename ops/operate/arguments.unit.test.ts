@@ -1,14 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { systemClock } from '../../runtime/clock.ts'
-import { runCommandLine } from '../command-line.ts'
+import { runTold } from '../testing/run-told.ts'
 import { displayAmount } from './display.ts'
 
-const run = async (line: readonly string[]) => {
-  const [out, err]: [string[], string[]] = [[], []]
-  const io = { clock: systemClock, out: (text: string) => out.push(text), err: (text: string) => err.push(text) }
-  const exitCode = await runCommandLine({ args: line, env: {}, ...io })
-  return { exitCode, out: out.join('\n'), err: err.join('\n') }
-}
 const chain = 'ab'.repeat(32)
 const said = ['--who', 'ann', '--why', 'INC-1']
 const gap = ['gap', ...said, '--after', '7/42/120']
@@ -51,7 +44,7 @@ describe('an argument that is wrong ends with exit 2, and is named with its valu
     ['frozen', correct, '--frozen', null, "required option '--frozen <n>' not specified"],
     ['pos', admit, '--pos', 'last', 'It must be the pos of a record of the log, in microseconds'],
   ])('%s of %j: %s %s', async (_, base, name, value, message) => {
-    const { exitCode, err } = await run(line(base, name, value))
+    const { exitCode, err } = await runTold(line(base, name, value))
     expect(err).toContain(message)
     expect(err).toContain(`(settle ${base[0]} --help shows an example)`)
     expect(exitCode).toBe(2)
@@ -62,14 +55,14 @@ describe('an argument that is wrong ends with exit 2, and is named with its valu
     ['correct', correct],
     ['admit', admit],
   ])('%s: what is right comes as far as the settings', async (_, base) => {
-    const { exitCode, err } = await run(base)
+    const { exitCode, err } = await runTold(base)
     expect(err).toContain('KAFKA_BROKERS is not set')
     expect(exitCode).toBe(2)
   })
 })
 
 test.each(['gap', 'correct', 'admit'])('%s has help with an example and the exit codes', async name => {
-  const { exitCode, out } = await run([name, '--help'])
+  const { exitCode, out } = await runTold([name, '--help'])
   expect(exitCode).toBe(0)
   expect(out).toContain(`Example:\n  settle ${name} --`)
   expect(out).toContain('Exit codes: 0 done, 1 no answer yet or a failure, 2 arguments, 3 refused.')

@@ -4,8 +4,8 @@ import { refuse, Stop } from '../../runtime/stop.ts'
 import { tableText } from '../table-text.ts'
 import { type EnginePoint, pointText, positionText } from './arguments.ts'
 import { checkWaiting } from './check-waiting.ts'
+import { nowhere } from '../log-position.ts'
 import { recordsBack } from '../records-back.ts'
-import { zeroChain } from '../../schemas/chain.ts'
 import { decodeLogRecord } from '../../schemas/codec.ts'
 import type { OperatorPlaces, OperatorRequest, Plan } from './operator-command.ts'
 
@@ -81,9 +81,6 @@ const planGap = async (
     facts: { standsAt: positionText(at), lastPos: last?.pos ?? null, lostOutputs: lostCount(after, to), lost },
   }
 }
-
-/** Where an empty log stands: before the first session. */
-const nowhere: EnginePosition = { epoch: 0n, random: 0n, seq: 0n, chain: zeroChain }
 
 const timeOf = (pos: Pos): string => new Date(Number(pos / 1000n)).toISOString()
 

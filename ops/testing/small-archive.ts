@@ -54,7 +54,11 @@ const writeTable = (options: {
   const { dir, partition, window, rows } = options
   const table = options.table as ArchivedFile['table']
   const header = archiveShapes[table].columns.slice(1)
-  const bytes = Buffer.from(csvText([header, ...rows.map(row => row.slice(1).map(cell => cell ?? ''))]))
+  const cells = inOrder(
+    header,
+    rows.map(row => row.slice(1).map(cell => cell ?? '')),
+  )
+  const bytes = Buffer.from(csvText([header, ...cells]))
   const folder = join(dir, ...archiveFolder({ ...partition, table }))
   mkdirSync(folder, { recursive: true })
   const name = archiveFileName({ ...partition, table, window })
@@ -69,4 +73,16 @@ const writeTable = (options: {
     bytes: BigInt(bytes.length),
     sha256: createHash('sha256').update(bytes).digest('hex'),
   }
+}
+
+/** By pos, then user, then place in the output; rows of one table come by pos. */
+const inOrder = (header: readonly string[], rows: readonly (readonly string[])[]): readonly (readonly string[])[] => {
+  const user = header.findIndex(name => name === 'user' || name === 'buyer')
+  if (user < 0) return rows
+  const keys = [header.indexOf('pos'), user, header.indexOf('idx')]
+  const order = (a: readonly string[], b: readonly string[]): number => {
+    const key = keys.find(each => a[each] !== b[each])
+    return key === undefined ? 0 : Number(BigInt(a[key] ?? 0) - BigInt(b[key] ?? 0))
+  }
+  return [...rows].sort(order)
 }

@@ -1,9 +1,6 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pos } from '../../core/ids.ts'
-import { Stop } from '../../runtime/stop.ts'
 import { chainProblems } from '../../schemas/archive/archive-chain.ts'
 import {
   type ArchivePartition,
@@ -13,10 +10,10 @@ import {
   windowOf,
 } from '../../schemas/archive/archive-name.ts'
 import { archiveTables, type ArchiveTable } from '../../schemas/archive/archive-tables.ts'
-import { outputsTable } from '../../schemas/archive/outputs-table.ts'
 import { type ArchivedFile, decodeSidecar, type Sidecar, zeroHash } from '../../schemas/archive/sidecar.ts'
-import { ArchiveFormatError, readTable, type Table } from '../../schemas/archive/table.ts'
-import { userTables } from '../../schemas/archive/user-tables.ts'
+import { ArchiveFormatError } from '../../schemas/archive/table.ts'
+import { namesIn, unreadable } from '../archive/archive-files.ts'
+import { type FileProblem, rowsOf, tables } from '../archive/read-rows.ts'
 import { archiveRow, archiveShapes } from './archive-shapes.ts'
 import type { RowShape } from './row-shape.ts'
 import type { RowSink } from './row-sets.ts'
@@ -34,9 +31,6 @@ export type ArchiveCheck = {
   readonly sink: RowSink
   readonly wants: (shape: RowShape) => boolean
 }
-
-type AnyRow = { readonly pos: Pos }
-const tables = { ...userTables, outputs: outputsTable } as unknown as Readonly<Record<ArchiveTable, Table<AnyRow>>>
 
 /**
  * Checks one partition's folders by themselves (sidecars, their chain up to the committed hash, every file's bytes,
@@ -101,66 +95,20 @@ const checkProgress = (check: ArchiveCheck, sidecars: readonly Sidecar[]): void 
     )
 }
 
+/** Holds a file to its sidecar, and hands on its rows up to the barrier. */
 const checkFile = async (check: ArchiveCheck, sidecar: Sidecar, file: ArchivedFile): Promise<void> => {
+  const { barrier, partition, sink, tally, wants } = check
   const { table, name } = file
-  check.tally.compared('CSV', 'files')
-  const path = join(folderOf(check, table), name)
-  const digest = await digestOf(path)
-  if (!digest) return check.tally.differ('CSV', 'files', { kind: 'missing', key: name, expected: 'the file' })
-  const problems = await readRows({ check, sidecar, file, path })
-  if (digest.bytes !== file.bytes) problems.add(`it has ${digest.bytes} bytes, its sidecar says ${file.bytes}`)
-  if (digest.sha256 !== file.sha256) problems.add(`its SHA-256 is ${digest.sha256}, its sidecar says ${file.sha256}`)
-  for (const problem of problems) broken(check, 'files', name, problem)
-}
-
-/** Hands on the rows; returns what is wrong with them as rows of this window. */
-const readRows = async ({
-  check: { barrier, partition, sink, wants },
-  sidecar: { window, windowMs },
-  file: { table, rows, firstPos, lastPos },
-  path,
-}: {
-  readonly check: ArchiveCheck
-  readonly sidecar: Sidecar
-  readonly file: ArchivedFile
-  readonly path: string
-}): Promise<Set<string>> => {
+  tally.compared('CSV', 'files')
   const shape = archiveShapes[table]
   const problems = new Set<string>()
-  const read: { rows: bigint; first: Pos | null; last: Pos | null } = { rows: 0n, first: null, last: null }
-  try {
-    for await (const row of readTable(tables[table], createReadStream(path))) {
-      read.rows++
-      read.first ??= row.pos
-      if (read.last !== null && row.pos < read.last) problems.add(`pos falls from ${read.last} to ${row.pos}`)
-      if (windowOf(row.pos, windowMs) !== window) problems.add(`pos ${row.pos} is of another window`)
-      read.last = row.pos
-      if (row.pos <= barrier && wants(shape)) sink.found(shape, archiveRow(tables[table], partition.partition, row))
-    }
-  } catch (error) {
-    if (!isFormat(error)) throw unreadable(path, error)
-    return problems.add(error instanceof Error ? error.message : String(error))
+  const onProblem = ({ kind, problem }: FileProblem): void => {
+    if (kind === 'missing') tally.differ('CSV', 'files', { kind: 'missing', key: name, expected: 'the file' })
+    else problems.add(problem)
   }
-  if (read.rows !== rows) problems.add(`it has ${read.rows} rows, its sidecar says ${rows}`)
-  if (read.first !== firstPos || read.last !== lastPos)
-    problems.add(`its rows go from pos ${read.first} to ${read.last}, its sidecar says ${firstPos} to ${lastPos}`)
-  return problems
-}
-
-/** Null when the file is not there. */
-const digestOf = async (path: string): Promise<{ readonly sha256: string; readonly bytes: bigint } | null> => {
-  const checksum = createHash('sha256')
-  let bytes = 0n
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-      checksum.update(chunk)
-      bytes += BigInt(chunk.length)
-    }
-  } catch (error) {
-    if (isMissing(error)) return null
-    throw unreadable(path, error)
-  }
-  return { sha256: checksum.digest('hex'), bytes }
+  for await (const { row } of rowsOf({ path: join(folderOf(check, table), name), sidecar, file, onProblem }))
+    if (row.pos <= barrier && wants(shape)) sink.found(shape, archiveRow(tables[table], partition.partition, row))
+  for (const problem of problems) broken(check, 'files', name, problem)
 }
 
 /** Files of closed windows that no sidecar names. An open window's parts, and finals without their sidecar yet, are fine. */
@@ -182,29 +130,5 @@ const folderOf = ({ dir, partition }: ArchiveCheck, table: ArchiveTable | 'windo
   join(dir, ...archiveFolder({ ...partition, table }))
 
 /** Names of a folder but for the parts that the archive has not finished; none where nothing was written yet. */
-const finished = async (folder: string): Promise<readonly string[]> => {
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (isMissing(error)) return []
-    throw unreadable(folder, error)
-  })
-  return names.filter(name => !name.endsWith('.part')).sort()
-}
-
-const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'
-const isFormat = (error: unknown): boolean =>
-  error instanceof ArchiveFormatError || (error as { readonly code?: string }).code?.startsWith('CSV_') === true
-
-const unreadable = (path: string, cause: unknown): Stop =>
-  new Stop({
-    code: 'archive-unreadable',
-    reason: 'failed',
-    message: `${path} can't be read: ${cause instanceof Error ? cause.message : String(cause)}; look at ARCHIVE_DIR and its permissions`,
-    cause,
-  })
-
-/** The archive's folder must be there: one that is not mounted is not an archive without files. @throws Stop */
-export const requireFolder = async (dir: string): Promise<void> => {
-  await readdir(dir).catch((error: unknown) => {
-    throw unreadable(dir, error)
-  })
-}
+const finished = async (folder: string): Promise<readonly string[]> =>
+  ((await namesIn(folder)) ?? []).filter(name => !name.endsWith('.part'))

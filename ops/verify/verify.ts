@@ -1,5 +1,5 @@
 import type { Barrier } from '../../core/events.ts'
-import { requireFolder } from './check-archive.ts'
+import { requireFolder } from '../archive/archive-files.ts'
 import { awaitCommonBarrier } from './common-barrier.ts'
 import { Pass, type PassPlaces } from './pass.ts'
 import type { RowShape } from './row-shape.ts'

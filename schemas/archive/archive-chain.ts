@@ -26,27 +26,31 @@ export const sidecarProblems = (sidecar: Sidecar): readonly string[] => {
 
 /**
  * What is wrong with the sidecars of one partition, taken in the order of their windows: each problem names the
- * window. Empty windows have no sidecar; that none is missing follows from each one's hash of the one before.
+ * window.
  */
-export const chainProblems = (sidecars: readonly Sidecar[]): readonly string[] => {
+export const chainProblems = (sidecars: readonly Sidecar[]): readonly string[] =>
+  sidecars.flatMap((sidecar, i) => {
+    const where = `${identity(sidecar)}, window ${sidecar.window}`
+    const problems = [...sidecarProblems(sidecar), ...linkProblems(sidecars[i - 1] ?? null, sidecar)]
+    return problems.map(problem => `${where}: ${problem}`)
+  })
+
+/**
+ * What is wrong with a sidecar as the one after `previous` (null: as the first). Empty windows have no sidecar; that
+ * none is missing follows from each one's hash of the one before.
+ */
+export const linkProblems = (previous: Sidecar | null, sidecar: Sidecar): readonly string[] => {
   const problems: string[] = []
-  let previous: Sidecar | undefined
-  for (const sidecar of sidecars) {
-    const where = `${sidecar.stream}.${sidecar.topic} partition ${sidecar.partition} of ${sidecar.partitions}, window ${sidecar.window}`
-    problems.push(...sidecarProblems(sidecar).map(problem => `${where}: ${problem}`))
-    const before = previous?.hash ?? zeroHash
-    if (sidecar.before !== before)
-      problems.push(
-        `${where}: it follows a window of hash ${sidecar.before}, but ${previous ? `window ${previous.window} has ${before}` : 'it is the first'}; a window is missing or foreign`,
-      )
-    if (previous && sidecar.window <= previous.window)
-      problems.push(`${where}: it comes after window ${previous.window}`)
-    if (previous && sidecar.windowMs !== previous.windowMs)
-      problems.push(`${where}: windows of ${sidecar.windowMs} ms after windows of ${previous.windowMs} ms`)
-    if (previous && identity(previous) !== identity(sidecar))
-      problems.push(`${where}: it follows ${identity(previous)}`)
-    previous = sidecar
-  }
+  const before = previous?.hash ?? zeroHash
+  if (sidecar.before !== before)
+    problems.push(
+      `it follows a window of hash ${sidecar.before}, but ${previous ? `window ${previous.window} has ${before}` : 'it is the first'}; a window is missing or foreign`,
+    )
+  if (!previous) return problems
+  if (sidecar.window <= previous.window) problems.push(`it comes after window ${previous.window}`)
+  if (previous.windowMs !== sidecar.windowMs)
+    problems.push(`windows of ${sidecar.windowMs} ms after windows of ${previous.windowMs} ms`)
+  if (identity(previous) !== identity(sidecar)) problems.push(`it follows ${identity(previous)}`)
   return problems
 }
 
