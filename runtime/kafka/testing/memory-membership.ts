@@ -92,9 +92,10 @@ export class MemoryMembership implements Membership {
   async leave(): Promise<void> {
     if (this.#left) return
     this.#left = true
-    this.onLeave()
-    // Should the request be lost, the session timeout does it; nobody waits for it here.
+    // Should the request be lost, the session timeout does it; nobody waits for it here. Who dies while it leaves is still
+    // a member for as long.
     await this.#kafka.ask({ kind: 'leave-group', target: this.#name }, () => {}).catch(() => {})
     this.#group.remove(this.#member)
+    this.onLeave()
   }
 }
