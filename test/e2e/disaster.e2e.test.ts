@@ -154,7 +154,8 @@ describe('Kafka, store and StarRocks are gone', () => {
       const proved = await after.settle(['archive', 'verify', dir], { withinMs })
       expect(proved).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/archive of .*: whole up to .*Z\n$/) })
       const atEnd = await digestsIn(dir, stream)
-      expect(upTo(atEnd, lastWindow)).toEqual(kept)
+      // What was there has stayed as it was; windows of user.outputs that lagged behind the log's have come to it.
+      expect(new Map([...atEnd].filter(([name]) => kept.has(name)))).toEqual(kept)
       await expectAsUninterrupted(after, { atEnd, folder: join(root, 'anew') })
     } finally {
       await after.stopAll().catch(() => {})

@@ -417,7 +417,7 @@ const leading: readonly Mutant[] = [
     name: 'a stop is lost when it can never be asked whether it counts',
     file: leadership,
     find: 'if (!endsTerm(error)) return',
-    replace: '',
+    replace: 'if (!endsTerm(error)) throw error',
     caughtBy: byLeadership('counts when it can never be asked whether the term was replaced'),
   },
   {
