@@ -24,6 +24,8 @@ export const classifyCql = (error: unknown): CqlVerdict => {
   if (error instanceof errors.ResponseError) return responses.get(error.code) ?? refused('unknown-response')
   // A connection that broke in the middle of a request rejects with a plain socket error or a DriverError.
   if (isSocketError(error) || error instanceof errors.DriverError) return again('connection')
+  // A pool that lost its last connection between the choice of the node and the request says so by a plain Error.
+  if (error instanceof Error && poolWords.has(error.message)) return again('connection')
   return refused('unexpected')
 }
 
@@ -56,6 +58,9 @@ const responses: ReadonlyMap<number, CqlVerdict> = new Map([
   [codes.functionFailure, refused('protocol')],
   [codes.protocolError, refused('protocol')],
 ])
+
+/** What cassandra-driver's host-connection-pool.js throws; it has no class of its own. */
+const poolWords = new Set(['No connection available', 'Connection closed'])
 
 const socketCodes = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
 const isSocketError = (error: unknown): boolean =>

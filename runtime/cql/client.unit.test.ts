@@ -92,6 +92,8 @@ describe('errors', () => {
     [new errors.OperationTimedOutError('x'), 'again', 'timeout'],
     [new errors.BusyConnectionError('a', 1, 1), 'again', 'busy'],
     [new errors.NoHostAvailableError({ a: new errors.OperationTimedOutError('x') }), 'again', 'no-node'],
+    [new errors.NoHostAvailableError({ a: new Error('No connection available') }), 'again', 'no-node'],
+    [new Error('Connection closed'), 'again', 'connection'],
     [new errors.NoHostAvailableError({ a: new errors.AuthenticationError('x') }), 'refused', 'authentication'],
     [Object.assign(new Error('x'), { code: 'ECONNRESET' }), 'again', 'connection'],
     [new TypeError('x'), 'refused', 'argument'],

@@ -50,7 +50,7 @@ describe.each([
     pipeline = await newPipeline(stack, { stream, engine })
     await pipeline.init()
     store = await openStore(stack, stream)
-    await store.define('CREATE TABLE written (id bigint PRIMARY KEY)')
+    await store.define('CREATE TABLE written (id bigint, PRIMARY KEY (id))')
     await pipeline.startAll()
   })
   afterAll(async () => {
