@@ -77,7 +77,11 @@ export const kafkaMutants: readonly Mutant[] = [
     file: writer,
     find: 'await within(this.#limits.commitMs, doing, work(over.signal))',
     replace: 'await work(over.signal)',
-    caughtBy: int('a transaction whose answer to Produce never comes is unknown in bounded time'),
+    caughtBy: {
+      project: 'unit',
+      file: 'runtime/kafka/tx-writer.unit.test.ts',
+      test: 'gives up a broker that does not answer, within the limit',
+    },
   },
   {
     name: 'a fence lasts as long as kafkajs retries',
