@@ -26,7 +26,7 @@ export const repartitionMutants: readonly RuleMutant[] = [
       'const half = Math.ceil(records.length / 2)\n' +
       '    await writer.commitBatch({ records: records.slice(0, half) })\n' +
       '    if (records.length > half) await writer.commitBatch(groupOffset ? { records: records.slice(half), groupOffset } : { records: records.slice(half) })',
-    caughtBy: bySeed(1, 'exactly those are parked who must be'),
+    caughtBy: bySeed(1, 'no service stops for good without a reason'),
   },
   {
     name: 'a commit whose end is unknown is made again without reading the tails',
@@ -39,7 +39,7 @@ export const repartitionMutants: readonly RuleMutant[] = [
       '      const other = await ports.kafka.openTxWriter({ transactionalId: names.transactionalIds.repartition })\n' +
       '      await other.commitBatch(batch_)\n' +
       '    })',
-    caughtBy: bySeed(1, noReason),
+    caughtBy: bySeed(3, 'no service stops for good without a reason'),
   },
   {
     name: 'whoever leads fences nobody',
@@ -47,7 +47,7 @@ export const repartitionMutants: readonly RuleMutant[] = [
     file: service,
     find: 'transactionalId: settings.names.transactionalIds.repartition,',
     replace: 'transactionalId: `${settings.names.transactionalIds.repartition}.${clock.monotonicMs()}`,',
-    caughtBy: bySeed(69, noReason),
+    caughtBy: bySeed(25, 'no service stops for good without a reason'),
   },
   {
     name: 'repartition goes on from the src of one partition',
@@ -55,7 +55,7 @@ export const repartitionMutants: readonly RuleMutant[] = [
     file: recovery,
     find: '(best, tail) => (tail && (!best || tail.src > best.src) ? tail : best),',
     replace: '(best, tail) => best ?? tail,',
-    caughtBy: bySeed(1, noReason),
+    caughtBy: bySeed(1, 'settle verify finds no difference'),
   },
   {
     name: 'what stands at the highest src is written again',

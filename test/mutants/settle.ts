@@ -44,7 +44,7 @@ const foldMutants: readonly RuleMutant[] = [
     file: fold,
     find: 'if (change.version !== cell.version + 1n)',
     replace: 'if (change.version !== cell.version + 1n) continue\n    if (change.version < 0n)',
-    caughtBy: bySeed(3, survives),
+    caughtBy: bySeed(209, 'what is committed survives a loss of power'),
   },
   {
     name: 'what a change comes to is not compared with what the engine says',
@@ -96,7 +96,7 @@ const foldMutants: readonly RuleMutant[] = [
     file: replay,
     find: 'if (after) return after',
     replace: '',
-    caughtBy: bySeed(3, "balances are the engine's"),
+    caughtBy: bySeed(209, "balances are the engine's"),
   },
   {
     name: 'a Correction need not lead on from the cell',
@@ -152,7 +152,7 @@ const foldMutants: readonly RuleMutant[] = [
     file: owner,
     find: "await this.#write('cells', rows.cells)",
     replace: "this.#write('cells', rows.cells).catch((error: unknown) => this.#fail(error))",
-    caughtBy: bySeed(2, survives),
+    caughtBy: bySeed(2, "open orders are the engine's"),
   },
   {
     name: 'offsets are committed as soon as their barrier is acknowledged',
@@ -192,7 +192,7 @@ const foldMutants: readonly RuleMutant[] = [
     file: watch,
     find: 'if (was.answered && !is.answered)',
     replace: 'if (was.answered === undefined)',
-    caughtBy: bySeed(25, survives),
+    caughtBy: bySeed(11, 'what is committed survives a loss of power'),
   },
   {
     name: 'a node that comes back counts as silent all along',

@@ -12,6 +12,8 @@ const seeds: readonly (readonly [seed: number, shown: string])[] = [
   [209, 'the same in the middle of a rebalance, when the group named nobody'],
   [38, 'a bridge that was thrown out and elected again while its old term ran stopped for a loss that there was not'],
   [25, 'a cell that one replica has, which its next reader must assert, and nodes that fall silent'],
+  [11, 'nodes that fall silent while writes wait for their sync'],
+  [49, 'open orders that one replica has, which their next reader must assert'],
   [16, 'a partition that comes back to an owner that had it before'],
 ]
 
