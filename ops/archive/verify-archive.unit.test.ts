@@ -3,6 +3,7 @@ import { appendFileSync, cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, unl
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { canMount } from '../../runtime/testing/can-mount.ts'
 import { ArchiveOnDisk } from '../testing/archive-on-disk.ts'
 import { runTold } from '../testing/run-told.ts'
 import { SmallWorld } from '../testing/small-world.ts'
@@ -277,14 +278,6 @@ describe('which folder', () => {
     expect((await verified('--stream', 'demo')).exitCode).toBe(0)
   })
 
-  const canMount = ((): boolean => {
-    try {
-      execFileSync('/usr/bin/unshare', ['-m', 'true'], { stdio: 'ignore' })
-      return true
-    } catch {
-      return false
-    }
-  })()
   test.runIf(canMount)('a read-only one is proved as any other: nothing is written', async () => {
     const script = `mount --bind "${dir}" "${dir}" && mount -o remount,ro,bind "${dir}" && ! touch "${dir}/x" 2>/dev/null && exec "${process.execPath}" ops/main.ts archive verify "${dir}"`
     const out = execFileSync('/usr/bin/unshare', ['-m', 'sh', '-c', script], { encoding: 'utf8' })

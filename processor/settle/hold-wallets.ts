@@ -24,8 +24,7 @@ export const holdWallets = async (
   let isRead = false
   const held = await Promise.all(
     neededBy(records).map(async needed => {
-      const known = loading.cache.get(needed.user)
-      isRead ||= !known || (needed.withOrders && !known.openOrders)
+      isRead ||= !isWhole(loading.cache.get(needed.user), needed)
       const wallet = await loadWallet(needed, loading)
       loading.cache.hold(wallet)
       return [needed.user, wallet] as const
@@ -48,10 +47,14 @@ const neededBy = (records: Iterable<UserRecord>): Needed[] => {
   return [...all.values()]
 }
 
+/** Whether nothing of it need be read. */
+const isWhole = (known: Wallet | undefined, { withOrders }: Needed): known is Wallet =>
+  known !== undefined && (!withOrders || known.openOrders !== null)
+
 const loadWallet = async (needed: Needed, { cql, cache, signal }: Omit<Loading, 'proveReads'>): Promise<Wallet> => {
   const { user, pos, withOrders } = needed
   const known = cache.get(user)
-  if (known && (!withOrders || known.openOrders)) return known
+  if (isWhole(known, needed)) return known
   const [wallet, openOrders] = await Promise.all([
     known ?? readStored({ user, pos }, { cql, signal }).then(stored => cache.load(user, stored)),
     withOrders ? readOpenOrders(cql, user, signal) : null,

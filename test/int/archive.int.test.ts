@@ -14,6 +14,7 @@ import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import { namesOf } from '../../runtime/names.ts'
 import { fromCommitted, toCommitted } from '../../runtime/reader/progress.ts'
 import type { ReadRecord } from '../../runtime/reader/reader.ts'
+import { canMount } from '../../runtime/testing/can-mount.ts'
 import { pos } from '../../core/ids.ts'
 import { chainProblems } from '../../schemas/archive/archive-chain.ts'
 import { windowOf } from '../../schemas/archive/archive-name.ts'
@@ -252,14 +253,6 @@ describe('what it can’t do, it says, and ends with a code', () => {
     mounted.push(dir)
     return dir
   }
-  const canMount = ((): boolean => {
-    try {
-      execFileSync('/usr/bin/unshare', ['-m', 'true'], { stdio: 'ignore' })
-      return true
-    } catch {
-      return false
-    }
-  })()
 
   test('a folder that is not there: 2', async () => {
     const { child, output } = start(join(root, 'missing'), 'one')

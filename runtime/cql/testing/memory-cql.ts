@@ -15,6 +15,7 @@ import { splitBatches } from '../split-batches.ts'
 import { type Mutation, mutationOf } from './cql-text.ts'
 import type { MemoryCluster } from './memory-cluster.ts'
 import type { MemoryNode } from './memory-node.ts'
+import { scanAtOnce } from './scan-at-once.ts'
 
 export type MemoryCqlOptions = {
   readonly cluster: MemoryCluster
@@ -44,12 +45,8 @@ export class MemoryCql implements CqlPort {
     return await this.#ask(signal, cql, () => cluster.read(name, cql, params))
   }
 
-  async *scan(
-    cql: string,
-    params: readonly CqlParam[] = [],
-    options?: { readonly signal?: AbortSignal },
-  ): AsyncIterable<CqlRow> {
-    yield* await this.query(cql, params, options?.signal)
+  scan(...asked: Parameters<CqlPort['scan']>): AsyncIterable<CqlRow> {
+    return scanAtOnce(this, asked)
   }
 
   async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {

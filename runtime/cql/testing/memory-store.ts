@@ -8,6 +8,7 @@ import {
 } from '../port.ts'
 import { mutationOf, tableKeys } from './cql-text.ts'
 import { liveRows, MemoryTables, select, shownRow, type StoredRow } from './memory-tables.ts'
+import { scanAtOnce } from './scan-at-once.ts'
 
 /** All rows of all tables at one moment, by table, partition and row. */
 export type StoreImage = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, StoredRow>>>
@@ -80,12 +81,8 @@ export class MemoryStore implements CqlPort {
     return select([this.#tables], cql, params).rows
   }
 
-  async *scan(
-    cql: string,
-    params: readonly CqlParam[] = [],
-    options?: { readonly signal?: AbortSignal },
-  ): AsyncIterable<CqlRow> {
-    yield* await this.query(cql, params, options?.signal)
+  scan(...asked: Parameters<CqlPort['scan']>): AsyncIterable<CqlRow> {
+    return scanAtOnce(this, asked)
   }
 
   async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
