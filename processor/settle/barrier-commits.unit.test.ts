@@ -45,3 +45,43 @@ test('a barrier that can not be committed for long is an alarm, until one is', a
   stopping.abort()
   await running
 })
+
+test('a node that was silent, comes back between two commits and falls silent again may have lost what it took', async () => {
+  const clock = new TestClock()
+  const store = new MemoryStore()
+  const nodesAre = (b: number | null): void => {
+    store.nodes = new Map([
+      ['a', 1],
+      ['b', b],
+    ])
+  }
+  const watch = new NodeWatch({ cql: store, clock })
+  nodesAre(1)
+  await watch.statesSince(clock.monotonicMs())
+  await clock.sleep(10)
+  nodesAre(null)
+  const committed: bigint[] = []
+  const commits = await BarrierCommits.open({
+    partition: 2,
+    commit: ({ n }) => {
+      committed.push(n)
+      return Promise.resolve()
+    },
+    watch,
+    clock,
+    log: pino({ level: 'silent' }),
+    metrics: settleMetrics(new Registry()),
+    holdMs: 1000,
+    commitIntervalMs: 100,
+  })
+  const running = expect(commits.run(new AbortController().signal)).rejects.toThrow('node b stopped answering')
+  await clock.sleep(50)
+  nodesAre(1)
+  commits.read(7n)
+  commits.acknowledged({ offset: 8n, n: 7n, pos: pos(70n) })
+  await clock.sleep(500)
+  nodesAre(null)
+  await clock.sleep(2000)
+  expect(committed).toEqual([])
+  await running
+})

@@ -296,6 +296,28 @@ describe('cells that the store lost', () => {
     )
   })
 
+  test('are worked out again from the oldest of them on, though another of the user stayed', async () => {
+    const exchange = new TinyExchange()
+    const topic = new UserTopic({ partitions })
+    const world = new SettledWorld(topic)
+    const images: StoreImage[] = []
+    const settle = async (...assets: readonly number[]): Promise<void> => {
+      for (const asset of assets) topic.output(exchange.take({ kind: 'deposit', user: 1, asset, amount: 100 }))
+      topic.barrier()
+      void world.start()
+      await world.settled()
+      await world.stop()
+      images.push(world.store.image())
+    }
+    await settle(1)
+    await settle(1, 2)
+    // Of the user's two cells the first lost its second change, and the other is as new as ever.
+    world.store.mix('balances', at => images[at] as StoreImage)
+    await settle(1)
+    expect(storedFacts(world.store)['balances']).toEqual(expectedFacts(topic)['balances'])
+    expect(world.store.rows('parked')).toEqual([])
+  })
+
   test('bring back the history that was lost with them', async () => {
     const exchange = new TinyExchange()
     const topic = new UserTopic({ partitions })
