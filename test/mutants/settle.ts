@@ -68,7 +68,10 @@ const foldMutants: readonly RuleMutant[] = [
     file: 'processor/settle/replay-users.ts',
     find: '{ afterPos: firstOf(each), beforeN: each.cause.n }',
     replace: '{ afterPos: each.cause.pos, beforeN: each.cause.n }',
-    caughtBy: inRefusals('cells that the store lost are worked out again from the oldest of them on', 'to deeply equal'),
+    caughtBy: inRefusals(
+      'cells that the store lost are worked out again from the oldest of them on',
+      'to deeply equal',
+    ),
   },
   {
     name: 'the log is read again from the newest cell of a user on',
@@ -77,7 +80,10 @@ const foldMutants: readonly RuleMutant[] = [
     find: '({ wallet }) => lowestPos([...wallet.cells.values()].map(each => each.pos))',
     replace:
       '({ wallet }) => [...wallet.cells.values()].reduce((most, { pos }) => (pos > most ? pos : most), 0n as Pos)',
-    caughtBy: inRefusals('cells that the store lost are worked out again from the oldest of them on', 'to deeply equal'),
+    caughtBy: inRefusals(
+      'cells that the store lost are worked out again from the oldest of them on',
+      'to deeply equal',
+    ),
   },
   {
     name: 'of what is read again history is not written',
