@@ -42,6 +42,7 @@ await runService({
       commitIntervalMs: settings.COMMIT_INTERVAL_MS,
       cacheCells: settings.CACHE_CELLS,
       batchRecords: settings.BATCH_RECORDS,
+      inFlight: settings.IN_FLIGHT,
     })
     return {
       service,

@@ -36,6 +36,8 @@ export type OwnerOptions = {
   /** Only the owner of partition 0 has it. */
   readonly conservation: Conservation | null
   readonly batchRecords: number
+  /** Requests to the store under way at once, over all partitions. */
+  readonly inFlight: number
   readonly cacheCells: number
   readonly buckets: BucketRules
   /** From a barrier's acknowledgement to its commit: the store's sync period and a margin. */
@@ -222,14 +224,19 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     }
   }
 
+  /** No more groups at once than the store is given requests: one that waits here is not bound yet, and costs nothing. */
   async #write(phase: 'history' | 'cells', groups: readonly (readonly CqlStatement[])[]): Promise<void> {
-    const { cql, metrics } = this.#options
-    await Promise.all(
-      groups.map(async statements => {
+    const { cql, metrics, inFlight } = this.#options
+    let next = 0
+    const lane = async (): Promise<void> => {
+      for (let statements = groups[next++]; statements; statements = groups[next++]) {
         await cql.write(statements, this.#giveUp.signal)
         metrics.rows.inc({ phase }, statements.length)
-      }),
-    )
+      }
+    }
+    const lanes = Array.from({ length: Math.min(inFlight, groups.length) }, lane)
+    // Whatever fails ends the owner: nothing more is begun.
+    await Promise.all(lanes).finally(() => (next = groups.length))
   }
 
   async #writeCells({ records, rows }: Batch): Promise<void> {

@@ -27,6 +27,8 @@ export type SettleOptions = {
   readonly commitIntervalMs: number
   readonly cacheCells: number
   readonly batchRecords: number
+  /** Requests to the store under way at once. */
+  readonly inFlight: number
   /** Other rules than those of the tables make another store: for tests, which have no million records. */
   readonly buckets?: BucketRules
 }
@@ -67,6 +69,7 @@ export class Settle implements Service {
           watch,
           conservation: partition === 0 ? this.#conservation : null,
           batchRecords: options.batchRecords,
+          inFlight: options.inFlight,
           buckets: options.buckets ?? bucketRules,
           // Every partition might come to this instance.
           cacheCells: Math.max(1, Math.floor(options.cacheCells / partitions)),

@@ -21,6 +21,7 @@ export type SendAgainOptions = {
 export class SendAgain {
   readonly #options: SendAgainOptions
   readonly #inFlight: InFlight
+  readonly #aborts = new WeakMap<AbortSignal, Set<() => void>>()
   #toldMs = Number.NEGATIVE_INFINITY
   /** Requests that failed since the last line about it. */
   #untold = 0
@@ -36,9 +37,8 @@ export class SendAgain {
     const start = clock.monotonicMs()
     let waitMs: number = cqlLimits.firstRetryMs
     for (;;) {
-      if (signal?.aborted) throw new CqlFailure('aborted', 'aborted', `given up before it was acknowledged: ${what}`)
       try {
-        return await this.#inFlight.run(() => abortable(request(), signal, what))
+        return await this.#inFlight.run(() => this.#untilAborted(request, signal, what))
       } catch (error) {
         if (error instanceof CqlFailure) throw error
         const { kind, code } = classifyCql(error)
@@ -59,6 +59,30 @@ export class SendAgain {
     }
   }
 
+  /** An answer that comes after the abort is of no use any more; nobody waits for it. */
+  async #untilAborted<T>(request: () => Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
+    if (!signal) return request()
+    const givenUp = (): CqlFailure =>
+      new CqlFailure('aborted', 'aborted', `given up before it was acknowledged: ${what}`)
+    if (signal.aborted) throw givenUp()
+    const waiting = this.#waitingFor(signal)
+    const given = Promise.withResolvers<T>()
+    const onAbort = (): void => given.reject(givenUp())
+    waiting.add(onAbort)
+    request().then(given.resolve, given.reject)
+    return given.promise.finally(() => waiting.delete(onAbort))
+  }
+
+  /** One listener for all requests of a signal: there are thousands a second, and few signals. */
+  #waitingFor(signal: AbortSignal): Set<() => void> {
+    const known = this.#aborts.get(signal)
+    if (known) return known
+    const waiting = new Set<() => void>()
+    this.#aborts.set(signal, waiting)
+    signal.addEventListener('abort', () => waiting.forEach(give => give()), { once: true })
+    return waiting
+  }
+
   /** An outage fails every request under way again and again: one line a second tells of all of them. */
   #tellRetry(fields: { readonly code: string; readonly triedMs: number; readonly statement: string }): void {
     this.#untold++
@@ -67,19 +91,5 @@ export class SendAgain {
     this.#options.log.warn({ ...fields, failed: this.#untold }, 'the store did not acknowledge; sending again')
     this.#toldMs = nowMs
     this.#untold = 0
-  }
-}
-
-/** An answer that comes after the abort is of no use any more; nobody waits for it. */
-const abortable = async <T>(request: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> => {
-  if (!signal) return request
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = (): void =>
-    aborted.reject(new CqlFailure('aborted', 'aborted', `given up before it was acknowledged: ${what}`))
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([request, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -1,6 +1,7 @@
 import type { MemoryCluster } from '../../runtime/cql/testing/memory-cluster.ts'
 import type { MemoryBroker } from '../../runtime/kafka/testing/memory-broker.ts'
 import { namesOf } from '../../runtime/names.ts'
+import type { Check } from './checks/check.ts'
 import { CommitWatch } from './checks/commit-watch.ts'
 import { Parking } from './checks/parking.ts'
 import { StoreWatch } from './checks/store-watch.ts'
@@ -14,7 +15,7 @@ import { Timeline } from './timeline.ts'
 import { Trace } from './trace.ts'
 import { type Weather, weatherOf } from './weather.ts'
 
-export type Violation = { readonly check: string; readonly text: string }
+export type Violation = { readonly check: Check; readonly text: string }
 
 const heartbeatMs = 400
 
@@ -63,7 +64,7 @@ export class World {
     this.#beat()
   }
 
-  violate(check: string, text: string): void {
+  violate(check: Check, text: string): void {
     this.trace.tell('CHECK', `${check}: ${text}`)
     this.violations.push({ check, text })
   }

@@ -48,7 +48,14 @@ const start = (): { readonly done: Promise<void>; readonly stop: () => Promise<v
     log: pino({ level: 'silent' }),
     metrics: settleMetrics(new Registry()),
     ...{ topic, group, partitions },
-    ...{ storeSyncMs: 0, storeSyncMarginMs: 0, commitIntervalMs: 10, cacheCells: 1000, batchRecords: 50 },
+    ...{
+      storeSyncMs: 0,
+      storeSyncMarginMs: 0,
+      commitIntervalMs: 10,
+      cacheCells: 1000,
+      batchRecords: 50,
+      inFlight: 128,
+    },
   })
   const stopping = new AbortController()
   const done = service.run(stopping.signal)

@@ -116,6 +116,7 @@ const settle = (): {
     commitIntervalMs: 100,
     cacheCells: 1000,
     batchRecords: 50,
+    inFlight: 128,
   })
   const stopping = new AbortController()
   const failed = service.run(stopping.signal)

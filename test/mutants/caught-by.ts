@@ -1,3 +1,4 @@
+import type { Check } from '../../sim/world/checks/check.ts'
 import type { Mutant } from './mutant.ts'
 
 /** A break of one of the rules of docs/design.md: which one, and by which check it is noticed. */
@@ -7,7 +8,7 @@ export type RuleMutant = Mutant & {
 }
 
 /** A world made from a seed, each of which is a test of its own, and the check of it that finds something. */
-export const bySeed = (seed: number, check: string): RuleMutant['caughtBy'] => ({
+export const bySeed = (seed: number, check: Check): RuleMutant['caughtBy'] => ({
   project: 'unit',
   file: 'test/sim/seeds.unit.test.ts',
   test: `seed ${seed}:`,

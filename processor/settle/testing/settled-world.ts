@@ -46,6 +46,7 @@ export class SettledWorld {
       commitIntervalMs: 1,
       cacheCells: 1000,
       batchRecords: 7,
+      inFlight: 128,
       buckets,
       ...options,
     })

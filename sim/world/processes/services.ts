@@ -65,5 +65,6 @@ export const startSettle = (
     commitIntervalMs: 150,
     cacheCells: weather.cacheCells,
     batchRecords: weather.batchRecords,
+    inFlight: 128,
   })
 }
