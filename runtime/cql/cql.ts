@@ -1,8 +1,8 @@
 import { auth, Client, policies, types } from 'cassandra-driver'
 import { Stop } from '../stop.ts'
-import { bindParams, readValue } from './bind-params.ts'
 import { classifyCql } from './classify.ts'
 import { consistency } from './consistency.ts'
+import { encodeParams } from './encode-params.ts'
 import { errorText } from './error-text.ts'
 import { cqlLimits } from './limits.ts'
 import {
@@ -13,6 +13,7 @@ import {
   type CqlStatement,
   type NodeGenerations,
 } from './port.ts'
+import { readValue } from './read-value.ts'
 import { SendAgain, type SendAgainOptions } from './send-again.ts'
 import { type SizedStatement, splitBatches } from './split-batches.ts'
 import { checkDefine, checkQuery, checkWrite } from './statement-rules.ts'
@@ -128,7 +129,7 @@ class Cql implements CqlPort {
     signal?: AbortSignal,
   ): AsyncIterable<CqlRow[]> {
     checkQuery(cql)
-    const { values } = bindParams(params, cql)
+    const { values } = encodeParams(params, cql)
     let pageState: string | undefined
     do {
       const state = pageState
@@ -146,13 +147,13 @@ class Cql implements CqlPort {
   }
 
   async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
-    const bound = statements.map(({ cql, params }): SizedStatement => {
+    const encoded = statements.map(({ cql, params }): SizedStatement => {
       if (!this.#checked.has(cql)) checkWrite(cql)
       this.#checked.add(cql)
-      const { values, bytes } = bindParams(params, cql)
+      const { values, bytes } = encodeParams(params, cql)
       return { query: cql, params: values, bytes }
     })
-    for (const batch of splitBatches(bound)) {
+    for (const batch of splitBatches(encoded)) {
       const [first] = batch
       if (!first) continue
       await this.#again.until(signal, first.query, () =>

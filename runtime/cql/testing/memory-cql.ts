@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Log } from '../../log.ts'
-import { bindParams } from '../bind-params.ts'
+import { encodeParams } from '../encode-params.ts'
 import { cqlLimits } from '../limits.ts'
 import {
   CqlFailure,
@@ -41,7 +41,7 @@ export class MemoryCql implements CqlPort {
 
   async query(cql: string, params: readonly CqlParam[] = [], signal?: AbortSignal): Promise<readonly CqlRow[]> {
     const { cluster, name } = this.#options
-    bindParams(params, cql)
+    encodeParams(params, cql)
     return await this.#ask(signal, cql, () => cluster.read(name, cql, params))
   }
 
@@ -54,7 +54,7 @@ export class MemoryCql implements CqlPort {
     const sized = statements.map(({ cql, params }) => ({
       query: cql,
       params: [...params],
-      bytes: bindParams(params, cql).bytes,
+      bytes: encodeParams(params, cql).bytes,
     }))
     for (const batch of splitBatches(sized)) {
       const what = batch[0]?.query ?? ''
