@@ -13,12 +13,6 @@ import { outDir, tableOf, writeFigures } from './report.ts'
 const parts: readonly Part[] = [bridgePart, settlePart, millionPart]
 const clone = resolve(import.meta.dirname, '..')
 
-// kafkajs hands setTimeout a negative time, which Node corrects and reports; it says nothing to whoever runs this.
-process.removeAllListeners('warning')
-process.on('warning', warning => {
-  if (warning.name !== 'TimeoutNegativeWarning') console.error(`${warning.name}: ${warning.message}`)
-})
-
 class Interrupted extends Error {
   override readonly name = 'Interrupted'
 }

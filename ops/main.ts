@@ -3,12 +3,6 @@ import { systemClock } from '../runtime/clock.ts'
 import { runCommandLine } from './command-line.ts'
 import { liveLine } from './live-line.ts'
 
-// kafkajs hands setTimeout a negative time, which Node corrects and reports; it says nothing to whoever runs this.
-process.removeAllListeners('warning')
-process.on('warning', warning => {
-  if (warning.name !== 'TimeoutNegativeWarning') process.stderr.write(`${warning.name}: ${warning.message}\n`)
-})
-
 const exitCode = await runCommandLine({
   args: process.argv.slice(2),
   env: process.env,

@@ -7,7 +7,6 @@ import { type Log, openLog } from './log.ts'
 import { openMetrics } from './metrics.ts'
 import { commonSettings, type Environment, parseSettings } from './settings.ts'
 import { exitCodes, Stop } from './stop.ts'
-import { quietClientWarnings } from './warnings.ts'
 
 /** What a service is handed besides its own ports. */
 export type ServiceContext = {
@@ -39,7 +38,6 @@ export const runService = async <Shape extends z.ZodRawShape>(
   definition: Definition<Shape>,
   env: Environment = process.env,
 ): Promise<void> => {
-  quietClientWarnings()
   let log: Log | undefined
   try {
     const shape = { ...definition.settings, ...commonSettings }

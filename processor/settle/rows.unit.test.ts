@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { OrderUpdate } from '../../core/events.ts'
 import { pos, userId } from '../../core/ids.ts'
 import { type TinyCommand, TinyExchange } from '../../core/testing/tiny-exchange.ts'
-import { type CqlParam, CqlTuple } from '../../runtime/cql/port.ts'
+import type { CqlParam, CqlTuple } from '../../runtime/cql/port.ts'
 import { historyRow, openOrdersRow } from './rows.ts'
 
 const ddl = readFileSync(new URL('../../schemas/cql/001-tables.cql', import.meta.url), 'utf8')

@@ -1,5 +1,4 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { quietClientWarnings } from '../warnings.ts'
 import { unpackBatch } from './batch-slab.ts'
 import { type ClientLog, openClient } from './client.ts'
 import { KafkaFailure } from './port.ts'
@@ -10,7 +9,6 @@ import type { FromWriterThread, ToWriterThread, WriterThreadData } from './write
 // that is thrown is a bug and ends the thread, which the other end takes for an answer, too.
 
 const { client, transactionalId, clientLog } = workerData as WriterThreadData
-quietClientWarnings()
 
 const say = (said: FromWriterThread, transferred: ArrayBuffer[] = []): void =>
   parentPort?.postMessage(said, transferred)

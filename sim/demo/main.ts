@@ -3,12 +3,6 @@ import { PipelineError } from '../pipeline/pipeline-error.ts'
 import { runDemo } from './demo.ts'
 import { DemoSettingsError } from './settings.ts'
 
-// kafkajs hands setTimeout a negative time, which Node corrects and reports; it says nothing to whoever runs this.
-process.removeAllListeners('warning')
-process.on('warning', warning => {
-  if (warning.name !== 'TimeoutNegativeWarning') console.error(`${warning.name}: ${warning.message}`)
-})
-
 const stopping = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
 

@@ -8,12 +8,6 @@ import { runSettle } from './settle/run.ts'
 import { type ChaosSettings, chaosSettings } from './settings.ts'
 import { Trace } from './trace.ts'
 
-// kafkajs hands setTimeout a negative time, which Node corrects and reports; it says nothing to whoever runs this.
-process.removeAllListeners('warning')
-process.on('warning', warning => {
-  if (warning.name !== 'TimeoutNegativeWarning') console.error(`${warning.name}: ${warning.message}`)
-})
-
 const runs: Readonly<Record<ChaosSettings['target'], (run: ChaosRun) => Promise<Report>>> = {
   bridge: runBridge,
   settle: runSettle,

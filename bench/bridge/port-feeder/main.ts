@@ -4,14 +4,12 @@ import { limits } from '../../../bridge/limits.ts'
 import { pos } from '../../../core/ids.ts'
 import { openKafka } from '../../../runtime/kafka/kafka.ts'
 import type { OutgoingRecord } from '../../../runtime/kafka/port.ts'
-import { quietClientWarnings } from '../../../runtime/warnings.ts'
 import { logOutputBytes, stampLogOutput, writeLogOutput } from '../../../schemas/codec.ts'
 import { serveParent } from '../../worker.ts'
 import { OutputMaker, session } from '../outputs.ts'
 import { type Burst, type Paced, type Run, SteadyRate } from '../runs.ts'
 import { Schedule } from '../schedule.ts'
 
-quietClientWarnings()
 const [, , brokers = '', topic = ''] = process.argv
 const startMs = 20
 const kafka = openKafka({

@@ -1,5 +1,4 @@
 import type { CqlStatement } from '../../../runtime/cql/port.ts'
-import { quietClientWarnings } from '../../../runtime/warnings.ts'
 import { decodeUserRecord } from '../../../schemas/codec.ts'
 import { cpuUs } from '../../process-stats.ts'
 import { serveParent } from '../../worker.ts'
@@ -18,7 +17,6 @@ export type BareAnswer = {
   readonly cpuUs: number
 }
 
-quietClientWarnings()
 const [, , brokers = '', address = '', keyspace = '', topic = '', batchRecords = ''] = process.argv
 const kafka = openBenchKafka(brokers.split(','))
 const fetcher = kafka.openFetcher()

@@ -1,5 +1,4 @@
 import type { CqlStatement } from '../../../runtime/cql/port.ts'
-import { quietClientWarnings } from '../../../runtime/warnings.ts'
 import { serveParent } from '../../worker.ts'
 import { Exchange, exchangeSize } from '../exchange.ts'
 import { dueMsOf, keepPace, leadMs, type Pace, timeUsOf } from '../pace.ts'
@@ -10,7 +9,6 @@ import { type Share, type Step, StepMaker } from './steps.ts'
 
 export type ChainAnswer = { readonly latenciesMs: readonly number[] }
 
-quietClientWarnings()
 const [, , brokers = '', address = '', keyspace = '', firstTopic = '', secondTopic = ''] = process.argv
 const store = JSON.parse(address) as StoreAddress
 

@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { quietClientWarnings } from '../../../runtime/warnings.ts'
 import { FedEngine } from '../../fed-engine/fed-engine.ts'
 import { serveParent } from '../../worker.ts'
 import { ChainedOutputs } from '../chained-outputs.ts'
@@ -16,7 +15,6 @@ export type LiveQuestion =
 export type LiveAnswer = { readonly latenciesMs: readonly number[]; readonly replayed: number }
 export type LiveReady = { readonly live: string; readonly replay: string }
 
-quietClientWarnings()
 const [, , address = '', keyspace = ''] = process.argv
 const windowCount = 10_000
 const sendsPerTurn = 64

@@ -1,14 +1,12 @@
 import type { EngineOutput } from '../../../core/events.ts'
 import { type Pos, pos, type UserId } from '../../../core/ids.ts'
 import type { OutgoingRecord } from '../../../runtime/kafka/port.ts'
-import { quietClientWarnings } from '../../../runtime/warnings.ts'
 import { serveParent } from '../../worker.ts'
 import { Exchange } from '../exchange.ts'
 import { LogMaker } from '../log-maker.ts'
 import { openBenchKafka } from '../places.ts'
 import type { MakerAnswer, MakerQuestion } from './questions.ts'
 
-quietClientWarnings()
 const [, , brokers = '', topic = ''] = process.argv
 const batchCount = 2_000
 
