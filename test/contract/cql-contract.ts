@@ -126,7 +126,9 @@ export const cqlContract = (start: () => Promise<CqlPort>): void => {
       })
       const rows = (): Promise<readonly unknown[]> =>
         cql.query('SELECT orders, writetime(orders) AS at FROM open_orders WHERE user_id = ?', [200n])
-      const order = { order_id: 7n, price: 2n ** 63n - 1n, side: 'Buy' }
+      // In the order of the type; what it leaves out at the end is null.
+      const place = { order_id: 7n, pos: 8n, time: 9n, symbol: 1, side: 'Buy', order_type: 'Limit' }
+      const order = { ...place, time_in_force: 'GoodTillCancel', price: 2n ** 63n - 1n }
       await cql.write([cellAt([order], 10n)])
       expect(await rows()).toEqual([{ orders: [[expect.objectContaining(order)], 10n], at: 10n }])
       await cql.write([cellAt([], 20n)])
