@@ -9,8 +9,9 @@ import { type BenchStream, makeKeyspace, makeTables } from './stream.ts'
 
 const rounds = 5
 /** Settled before anything is measured: the servers warm up, and the first rate says how many make a round. */
-const firstTrades = 6_000
-const settleSeconds = 8
+const firstTrades = 12_000
+/** Long beside what a fresh process takes to load the wallets and to compile itself. */
+const settleSeconds = 20
 const mostTrades = 40_000
 const replacedMs = 5_000
 export const manyInFlight = 64
