@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { testStackFolder } from './test/pipeline/test-stack.ts'
 
-// A test file is named after its cost: .unit needs nothing, .int needs real servers, .e2e the whole pipeline.
+// A test file is named after its cost: .unit needs nothing, .int needs real servers, .e2e the whole pipeline, .alone the
+// machine to itself.
 const setupFiles = ['test/seed/seed.ts']
 const exclude = ['node_modules/**', '.data/**']
 const { folder, owner } = testStackFolder()
@@ -56,6 +57,20 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           // Tests of bad input mostly wait for servers that are not there.
           maxConcurrency: 10,
+          ...stack,
+        },
+      },
+      {
+        test: {
+          name: 'alone',
+          setupFiles,
+          include: ['**/*.alone.test.ts'],
+          exclude,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          // What must be over within seconds on servers of its own: after all others, one at a time.
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
           ...stack,
         },
       },

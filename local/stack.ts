@@ -135,12 +135,21 @@ export async function stopServer(
  * @throws SetupError when there is no such server, it does not start, or another program took its port
  */
 export async function startServer(id: string, options: StackOptions & { progress?: Progress } = {}): Promise<void> {
+  await startServers([id], options)
+}
+
+/** The same of several of one kind, all at once. */
+export async function startServers(
+  ids: readonly [string, ...string[]],
+  options: StackOptions & { progress?: Progress } = {},
+): Promise<void> {
   const env = options.env ?? process.env
   const settings = settingsFrom(env)
   await using _lock = await lockStack(settings.dataDir, { waitMs: LOCK_WAIT_MS })
   const state = requireState(settings.dataDir)
   const work = { settings, env, state, progress: options.progress ?? silent }
-  await startLocal(work, [recordOf(state, id).server], { ids: [id] })
+  const [{ server }] = ids.map(id => recordOf(state, id)) as [ServerRecord]
+  await startLocal(work, [server], { ids })
 }
 
 /**

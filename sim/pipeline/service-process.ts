@@ -101,9 +101,14 @@ export class ServiceProcess {
     const late = timeout(withinMs)
     const outcome = await Promise.race([this.ended, late.promise]).finally(late.clear)
     if (outcome !== 'late') return outcome
-    this.#child.kill('SIGKILL')
-    const { message } = await this.ended
+    const { message } = await this.kill()
     return { code: 1, message: `did not stop within ${withinMs} ms and was killed; its last words: ${message}` }
+  }
+
+  /** SIGKILL. Fine on one that has ended. */
+  kill(): Promise<Exit> {
+    this.#child.kill('SIGKILL')
+    return this.ended
   }
 
   #read(text: string): void {

@@ -4,6 +4,7 @@ import type { Pos } from '../../../core/ids.ts'
 import { isOpen } from '../../../core/order-lifecycle.ts'
 import { NaiveLedger } from '../../../core/oracle/naive-ledger.ts'
 import { systemClock } from '../../../runtime/clock.ts'
+import type { CqlRow } from '../../../runtime/cql/port.ts'
 import { MemoryStore } from '../../../runtime/cql/testing/memory-store.ts'
 import { type Progress, toCommitted } from '../../../runtime/reader/progress.ts'
 import { type BucketRules, countedItems } from '../../../schemas/cql/placement.ts'
@@ -116,7 +117,7 @@ const sorted = (facts: Readonly<Record<string, Iterable<string>>>): Facts =>
   Object.fromEntries(Object.entries(facts).map(([name, each]) => [name, [...each].sort()]))
 
 /** What the store must hold, from the log alone and the naive ledger. */
-export const expectedFacts = (topic: UserTopic): Facts => {
+export const expectedFacts = (topic: UserTopic, rules: BucketRules = buckets): Facts => {
   const [history, orders, trades] = [new Set<string>(), new Set<string>(), new Set<string>()]
   const ledger = new NaiveLedger({
     onPosting: (each, { pos, time, index }) => {
@@ -143,14 +144,14 @@ export const expectedFacts = (topic: UserTopic): Facts => {
     ),
     open: open.map(each => `${each.user} ${each.order} ${each.filled} ${each.remaining} ${each.state}`),
     history,
-    buckets: bucketFacts(topic),
+    buckets: bucketFacts(topic, rules),
     orders,
     trades,
   })
 }
 
 /** Which rows stand in which bucket, and how far each is counted: from the records alone, user by user. */
-const bucketFacts = ({ records }: UserTopic): Iterable<string> => {
+const bucketFacts = ({ records }: UserTopic, rules: BucketRules): Iterable<string> => {
   const facts: string[] = []
   const told = records
     .flat()
@@ -164,8 +165,8 @@ const bucketFacts = ({ records }: UserTopic): Iterable<string> => {
     let [bucket, sum, counted] = [0n, 0, 0n]
     const close = (): unknown => bucket > 0n && facts.push(`${user} ${bucket} index ${sum} ${counted}`)
     for (const { pos, items } of mine) {
-      const weight = countedItems(pos, items, buckets)
-      if (bucket === 0n || (weight > 0 && sum >= buckets.items)) {
+      const weight = countedItems(pos, items, rules)
+      if (bucket === 0n || (weight > 0 && sum >= rules.items)) {
         close()
         ;[bucket, sum, counted] = [pos, weight, pos]
       } else if (weight > 0) [sum, counted] = [sum + weight, pos]
@@ -207,8 +208,11 @@ const postingText = (row: Fields, of: Fields): string =>
   )
 const pick = (of: Fields, names: readonly string[]): unknown[] => names.map(name => of[name])
 
+/** All rows of each table: of the store in memory, or as somebody has read them from another. */
+export type StoredTables = { rows(table: string): readonly CqlRow[] }
+
 /** What the store holds, in the same words. */
-export const storedFacts = (store: MemoryStore): Facts => {
+export const storedFacts = (store: StoredTables): Facts => {
   const history = store.rows('history') as Fields[]
   const trades = store.rows('trades') as Fields[]
   return sorted({
@@ -239,7 +243,7 @@ export const storedFacts = (store: MemoryStore): Facts => {
 }
 
 /** Barriers whose rows do not add up to their flow; empty when money is conserved. */
-export const unequalIntervals = (store: MemoryStore, partitions: number): string[] => {
+export const unequalIntervals = (store: StoredTables, partitions: number): string[] => {
   const byPos = Map.groupBy(store.rows('intervals'), row => row['barrier_pos'] as bigint)
   return [...byPos].flatMap(([pos, rows]) => {
     const sums = new Map<number, bigint>()
