@@ -5,7 +5,7 @@ import { Client, types } from 'cassandra-driver'
 import { clean, type Stack, startServers, stopServer, up } from '../../local/stack.ts'
 import type { StoredTables } from '../../processor/settle/testing/settled-world.ts'
 import { systemClock } from '../../runtime/clock.ts'
-import { readValue } from '../../runtime/cql/bind-params.ts'
+import { readValue } from '../../runtime/cql/read-value.ts'
 import type { CqlRow } from '../../runtime/cql/port.ts'
 
 const { localOne, localQuorum } = types.consistencies
