@@ -9,7 +9,8 @@ import { byLabel } from './metrics.ts'
 import { BenchService, type Place } from './service.ts'
 import { closingBarriers, offsetOfLast } from './tails.ts'
 
-const pollMs = 100
+/** An answer with all metrics costs the service some milliseconds, which are no part of its work. */
+const pollMs = 250
 const closeWithinMs = 30_000
 const commitWithinMs = 60_000
 

@@ -26,7 +26,7 @@ export const figuresOf = ({ rounds, latencies }: Measured): readonly Figure[] =>
 
 const workload = (rounds: readonly Round[]): string =>
   `median of ${rounds.length} interleaved rounds of ${rounds[0]?.trades ?? 0} trades; ${exchangeSize.users} users by Zipf ${exchangeSize.zipfExponent}, three markets, fees to the house, half an order that rests beside each trade`
-const settled = `the process with its default settings draining user.outputs of ${exchangeSize.partitions} partitions, history and all, from its first acknowledged row to its last, by its metrics every 100 ms; the hold of STORE_SYNC_MS before the commits that follow is no part of it`
+const settled = `the process with its default settings draining user.outputs of ${exchangeSize.partitions} partitions, history and all, from its first acknowledged row to its last, by its metrics every 250 ms; the hold of STORE_SYNC_MS before the commits that follow is no part of it`
 
 const rates = (rounds: readonly Round[]): readonly Figure[] => {
   const ours = median(rounds.map(({ trades, settle }) => trades / settle.seconds))
