@@ -32,6 +32,7 @@ type Addresses = { readonly live: string; readonly replay: string }
 export const bridgePart: Part = {
   name: 'bridge',
   servers: ['kafka'],
+  sizes: 'one',
   async run({ stack, env, say }) {
     const { brokers } = stack.kafka
     const run = Date.now().toString(36)
