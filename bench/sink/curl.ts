@@ -19,7 +19,7 @@ export type Posted = { readonly seconds: number; readonly rows: number; readonly
  */
 export const postWithCurl = async (
   files: readonly PreparedFile[],
-  options: { readonly starrocks: Stack['starrocks']; readonly database: string; readonly dir: string },
+  options: { readonly starrocks: Stack<'starrocks'>['starrocks']; readonly database: string; readonly dir: string },
 ): Promise<Posted> => {
   const config = join(options.dir, 'curl.config')
   await writeFile(config, files.map(file => requestOf(file, options)).join('next\n'))
@@ -37,7 +37,7 @@ const answerOf = ({ path }: PreparedFile): string => `${path}.answer`
 /** One transfer of curl's config file: what StarRocks' own page of Stream Load tells to send. */
 const requestOf = (
   file: PreparedFile,
-  { starrocks, database }: { readonly starrocks: Stack['starrocks']; readonly database: string },
+  { starrocks, database }: { readonly starrocks: Stack<'starrocks'>['starrocks']; readonly database: string },
 ): string => {
   const merge = mergeConditions[file.table]
   const headers = [

@@ -1,8 +1,7 @@
 import { join } from 'node:path'
-import type { Stack } from '../../local/stack.ts'
 import type { ServiceName } from '../../sim/pipeline/services.ts'
 import { BenchService } from '../settle/service.ts'
-import type { BenchStream } from '../settle/stream.ts'
+import type { SinkStack, SinkStream } from './stream.ts'
 import { type Quantiles, quantilesOf } from '../statistics.ts'
 import { Worker } from '../worker.ts'
 import type { LiveAnswer, LiveQuestion } from './live/main.ts'
@@ -25,8 +24,8 @@ export type Freshness = {
 
 /** From an output's time in the log to all its rows in StarRocks, while orders come at their rate. */
 export const measureFreshness = async (
-  stream: BenchStream,
-  { stack, scale, say }: { readonly stack: Stack; readonly scale: number; readonly say: (line: string) => void },
+  stream: SinkStream,
+  { stack, scale, say }: { readonly stack: SinkStack; readonly scale: number; readonly say: (line: string) => void },
 ): Promise<Freshness> => {
   const { names, brokers, place } = stream
   await using ending = new AsyncDisposableStack()

@@ -1,5 +1,5 @@
 import { type MemoryAlong, MemoryOfDrain } from '../settle/growth.ts'
-import type { BenchStream } from '../settle/stream.ts'
+import type { SinkStream } from './stream.ts'
 import { drainByArchive, drainByLoad } from './drain.ts'
 import { startMaker } from './maker.ts'
 import { prepareTopics, type Round } from './rounds.ts'
@@ -12,7 +12,7 @@ export type LongDrain = { readonly rows: number; readonly memory: MemoryAlong }
 
 /** load and archive, each in one process over as many rows as the bar asks for. */
 export const measureMemory = async (
-  stream: BenchStream,
+  stream: SinkStream,
   {
     rounds,
     scale,

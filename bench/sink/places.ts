@@ -4,7 +4,7 @@ import { openMysql } from '../../runtime/starrocks/mysql.ts'
 import type { SqlPort } from '../../runtime/starrocks/sql-port.ts'
 import { exchangeSize } from '../settle/exchange.ts'
 
-type StarRocks = Stack['starrocks']
+type StarRocks = Stack<'starrocks'>['starrocks']
 
 export const openBenchSql = ({ mysqlHost, mysqlPort, user, password }: StarRocks, database?: string): SqlPort =>
   openMysql({ address: `${mysqlHost}:${mysqlPort}`, user, password, ...(database !== undefined && { database }) })

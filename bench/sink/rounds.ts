@@ -1,9 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Stack } from '../../local/stack.ts'
 import { drainByRepartition } from '../settle/drain.ts'
 import type { MakerQuestion } from '../settle/maker/questions.ts'
-import type { BenchStream } from '../settle/stream.ts'
+import type { SinkStack, SinkStream } from './stream.ts'
 import { Worker } from '../worker.ts'
 import { csvBytes, secondsOfCp } from './copy.ts'
 import { type Posted, postWithCurl } from './curl.ts'
@@ -30,8 +29,8 @@ export type Round = {
 
 /** load beside curl, archive beside cp: rounds of all of them after one another, on the same servers and records. */
 export const measureRounds = async (
-  stream: BenchStream,
-  { stack, scale, say }: { readonly stack: Stack; readonly scale: number; readonly say: (line: string) => void },
+  stream: SinkStream,
+  { stack, scale, say }: { readonly stack: SinkStack; readonly scale: number; readonly say: (line: string) => void },
 ): Promise<readonly Round[]> => {
   const { names, place, brokers } = stream
   const { starrocks } = stack
@@ -83,7 +82,7 @@ export const measureRounds = async (
 }
 
 /** Both topics with what the maker is asked for, and one output more: it closes the window before it. */
-export const prepareTopics = async ({ kafka, names, place }: BenchStream, maker: Maker, question: MakerQuestion) => {
+export const prepareTopics = async ({ kafka, names, place }: SinkStream, maker: Maker, question: MakerQuestion) => {
   await maker.ask(question, within)
   const { lastPos } = await maker.ask({ kind: 'close', windowMs: place.intervals.windowMs }, within)
   const { ends } = await drainByRepartition(place, { kafka, names, lastPos, ...within })

@@ -22,7 +22,7 @@ const [, , brokers = '', topic = '', starrocks = '', database = ''] = process.ar
 const batchCount = 2_000
 
 const writer = await openBenchKafka(brokers.split(',')).openTxWriter({ transactionalId: `${topic}.bench` })
-const sql = openBenchSql(JSON.parse(starrocks) as Stack['starrocks'], database)
+const sql = openBenchSql(JSON.parse(starrocks) as Stack<'starrocks'>['starrocks'], database)
 const exchange = new Exchange({ seed: 3n })
 const log = new LogMaker()
 
