@@ -5,8 +5,8 @@ import { startMaker } from './maker.ts'
 import { prepareTopics, type Round } from './rounds.ts'
 
 const within = { withinMs: 600_000 }
-/** What each of the two must take in one drain. */
-export const longRows = 2_000_000
+/** What each of the two must take in one drain, and the least that shows whether memory grows. */
+const rowsOfDrain = { full: 2_000_000, least: 1_000_000 } as const
 
 export type LongDrain = { readonly rows: number; readonly memory: MemoryAlong }
 
@@ -28,7 +28,7 @@ export const measureMemory = async (
   const perTrade = Math.min(
     ...rounds.flatMap(({ trades, load, archive }) => [load.rows / trades, archive.rows / trades]),
   )
-  const trades = Math.ceil((longRows * scale) / perTrade)
+  const trades = Math.ceil(Math.max(rowsOfDrain.full * scale, rowsOfDrain.least) / perTrade)
   const { ends, lastPos } = await prepareTopics(stream, maker, { kind: 'trade', trades })
   const [loadMemory, archiveMemory] = [new MemoryOfDrain(), new MemoryOfDrain()]
   const load = await drainByLoad(place, { ends, onlooker: loadMemory, ...within })
