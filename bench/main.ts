@@ -8,9 +8,10 @@ import { writePage } from './page/page.ts'
 import type { Part } from './part.ts'
 import { millionPart } from './settle/million-part.ts'
 import { settlePart } from './settle/part.ts'
+import { sinkPart } from './sink/part.ts'
 import { outDir, tableOf, writeFigures } from './report.ts'
 
-const parts: readonly Part[] = [bridgePart, settlePart, millionPart]
+const parts: readonly Part[] = [bridgePart, settlePart, millionPart, sinkPart]
 const clone = resolve(import.meta.dirname, '..')
 
 class Interrupted extends Error {
@@ -28,10 +29,14 @@ const measure = async (part: Part): Promise<'met' | 'missed'> => {
     await mkdir(outDir, { recursive: true })
     const stack = await up({ env, servers: part.servers, progress: showProgress() })
     const say = (line: string): void => void process.stderr.write(`${part.name}: ${line}\n`)
-    const figures = await Promise.race([part.run({ stack, env, say }), interrupted.promise])
-    const path = await writeFigures(part.name, figures)
-    await writePage()
-    process.stdout.write(`${tableOf(figures)}\nHow each was taken: ${relative(clone, path)}\n`)
+    const figures = await Promise.race([part.run({ stack, env, scale, say }), interrupted.promise])
+    process.stdout.write(`${tableOf(figures)}\n`)
+    // What was only tried is kept nowhere.
+    if (scale === 1) {
+      const path = await writeFigures(part.name, figures)
+      await writePage()
+      process.stdout.write(`How each was taken: ${relative(clone, path)}\n`)
+    }
     return figures.some(isMissed) ? 'missed' : 'met'
   } finally {
     await clean({ env })
@@ -39,9 +44,17 @@ const measure = async (part: Part): Promise<'met' | 'missed'> => {
 }
 
 const chosen = process.env['PART'] || undefined
+const scale = Number(process.env['SCALE'] || 1)
 const wanted = parts.filter(({ name }) => chosen === undefined || name === chosen)
 if (wanted.length === 0) {
   process.stderr.write(`PART=${chosen}: there is no such part; there is ${parts.map(({ name }) => name).join(', ')}\n`)
+  process.exit(2)
+}
+if (!(scale > 0 && scale <= 1) || (scale < 1 && wanted.some(({ sizes }) => sizes === 'one'))) {
+  const scalable = parts.filter(({ sizes }) => sizes === 'any').map(({ name }) => `PART=${name}`)
+  process.stderr.write(
+    `SCALE=${process.env['SCALE']}: more than 0, up to 1, below 1 only with ${scalable.join(', ')}\n`,
+  )
   process.exit(2)
 }
 try {

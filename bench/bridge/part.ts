@@ -3,11 +3,11 @@ import { serviceEnvironment } from '../../local/stack.ts'
 import { namesOf, type StreamNames } from '../../runtime/names.ts'
 import type { Part } from '../part.ts'
 import { outDir } from '../report.ts'
+import { makeKafkaPlaces } from '../kafka-places.ts'
 import { median } from '../statistics.ts'
 import { Worker } from '../worker.ts'
 import { startBridge } from './bridge-process.ts'
 import { figuresOf } from './figures.ts'
-import { makeKafkaPlaces } from './kafka-places.ts'
 import { openPerfTool } from './perf-tool.ts'
 import { cpuUs, ResidentMemory } from '../process-stats.ts'
 import type { Burst, Paced, Run } from './runs.ts'
@@ -32,6 +32,7 @@ type Addresses = { readonly live: string; readonly replay: string }
 export const bridgePart: Part = {
   name: 'bridge',
   servers: ['kafka'],
+  sizes: 'one',
   async run({ stack, env, say }) {
     const { brokers } = stack.kafka
     const run = Date.now().toString(36)
@@ -40,7 +41,7 @@ export const bridgePart: Part = {
       StreamNames,
       StreamNames,
     ]
-    await makeKafkaPlaces(brokers, [bridged, ported, toolFed])
+    await makeKafkaPlaces(brokers, [bridged, ported, toolFed], { partitions: 1 })
     const perfTool = await openPerfTool({ env, brokers, topic: toolFed.topics.log })
 
     await using ending = new AsyncDisposableStack()

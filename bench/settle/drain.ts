@@ -98,7 +98,8 @@ export const drainBySettle = async (
 
 type Progress = 'nothing' | 'some' | 'all'
 
-const follow = async (
+/** Looks at a service until it has done everything. @throws Error when that takes too long */
+export const follow = async (
   { pid }: BenchService,
   { progress, withinMs }: { readonly progress: () => Promise<Progress>; readonly withinMs: number },
 ): Promise<Drained> => {

@@ -6,11 +6,16 @@ import { ChainedOutputs } from './chained-outputs.ts'
 /** Turns outputs into records of `engine.outputs`, chained and stamped as the bridge would have written them. */
 export class LogMaker {
   readonly #outputs = new ChainedOutputs()
+  readonly #nowUs: () => bigint
   #pos: Pos = pos(0n)
+
+  constructor(nowUs: () => bigint = () => BigInt(Date.now()) * 1000n) {
+    this.#nowUs = nowUs
+  }
 
   /** The pos of the next record: now, or just after the last one. */
   nextPos(): Pos {
-    const nowUs = BigInt(Date.now()) * 1000n
+    const nowUs = this.#nowUs()
     this.#pos = pos(nowUs > this.#pos ? nowUs : this.#pos + 1n)
     return this.#pos
   }

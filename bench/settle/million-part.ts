@@ -25,6 +25,7 @@ const bars = {
 export const millionPart: Part = {
   name: 'settle-million',
   servers: ['kafka', 'cassandra', 'starrocks'],
+  sizes: 'one',
   async run({ stack, say }) {
     await using stream = await openStream(stack, `bench_million_${Date.now().toString(36)}`)
     const { kafka, names, place, brokers } = stream

@@ -8,6 +8,7 @@ import { measureThroughput } from './throughput.ts'
 export const settlePart: Part = {
   name: 'settle',
   servers: ['kafka', 'cassandra', 'starrocks'],
+  sizes: 'one',
   async run({ stack, say }) {
     const run = Date.now().toString(36)
     await using throughput = await openStream(stack, `bench_${run}`)

@@ -63,7 +63,9 @@ export class BenchService {
   /** Its metrics in Prometheus' text. @throws Error when it ended, with its last words */
   async metrics(): Promise<string> {
     if (!this.#process.isRunning) return this.died()
-    const answer = await fetch(`${this.#http}/metrics`, { signal: AbortSignal.timeout(bounds.metricsMs) })
+    // A connection that was kept may be closed while the next question is on its way.
+    const headers = { connection: 'close' }
+    const answer = await fetch(`${this.#http}/metrics`, { headers, signal: AbortSignal.timeout(bounds.metricsMs) })
     return answer.text()
   }
 

@@ -1,3 +1,4 @@
+import { AwaitedReaders } from './awaited-readers.ts'
 import { classify, wasAnswered } from './classify.ts'
 import type { Client } from './client.ts'
 import type { KafkaLimits } from './limits.ts'
@@ -23,6 +24,8 @@ type Waiting = Request & { readonly resolve: (answer: Answer) => void; readonly 
 
 const defaultMaxBytes = 512 * 1024
 const maxResponseBytes = 16 * 1024 * 1024
+/** Longer than any service works on one answer, but for one that its own store holds up. */
+const readerForgottenAfterMs = 5_000
 
 export type FetcherOptions = {
   /** Its own: it is cut with the fetcher. */
@@ -30,17 +33,22 @@ export type FetcherOptions = {
   readonly limits: KafkaLimits
   /** How long a request waits at the broker for the first byte. */
   readonly waitMs: number
+  /** The same while a reader works on what he was given: what he asks for then waits behind it. */
+  readonly awaitedWaitMs: number
 }
 
 /**
  * One fetch at a time to each leader, for all the partitions asked for by then: a broker answers the requests of a
- * connection one after another, so several long polls would wait for each other.
+ * connection one after another, so several long polls would wait for each other. One partition that is behind would
+ * wait for those that are not, at each of its fetches: hence shorter polls while one is worked on.
  */
 export class GrouplessFetcher implements Fetcher {
   readonly #client: Client
   readonly #cluster: Cluster
   readonly #limits: KafkaLimits
   readonly #waitMs: number
+  readonly #awaitedWaitMs: number
+  readonly #readers = new AwaitedReaders({ forgetAfterMs: readerForgottenAfterMs })
   readonly #topics = new Set<string>()
   #connected: Promise<void> | null = null
   #waiting: Waiting[] = []
@@ -48,11 +56,12 @@ export class GrouplessFetcher implements Fetcher {
   readonly #busy = new Set<string>()
   #closed = false
 
-  constructor({ client, limits, waitMs }: FetcherOptions) {
+  constructor({ client, limits, waitMs, awaitedWaitMs }: FetcherOptions) {
     this.#client = client
     this.#cluster = openCluster(client.kafka)
     this.#limits = limits
     this.#waitMs = waitMs
+    this.#awaitedWaitMs = awaitedWaitMs
   }
 
   read(request: {
@@ -63,6 +72,7 @@ export class GrouplessFetcher implements Fetcher {
   }): Promise<Answer> {
     if (this.#closed) return Promise.reject(new KafkaFailure('retriable', 'the fetcher is closed'))
     const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+    this.#readers.asked(nameOf(request))
     this.#waiting.push({ ...request, maxBytes: request.maxBytes ?? defaultMaxBytes, resolve, reject })
     this.#schedule()
     return promise
@@ -137,8 +147,11 @@ export class GrouplessFetcher implements Fetcher {
       const answers = new Map<string, FetchedPartition>()
       for (const { topicName, partitions } of responses)
         for (const data of partitions) answers.set(`${topicName}-${data.partition}`, data)
-      for (const request of requests)
-        request.resolve(answerOf(request, answers.get(`${request.topic}-${request.partition}`)))
+      for (const request of requests) {
+        const answer = answerOf(request, answers.get(nameOf(request)))
+        if (answer.records.length > 0) this.#readers.given(nameOf(request), performance.now())
+        request.resolve(answer)
+      }
     } catch (error) {
       await this.#failed(error, requests)
     } finally {
@@ -151,7 +164,7 @@ export class GrouplessFetcher implements Fetcher {
     const broker = await this.#cluster.findBroker({ nodeId: leader })
     return broker.fetch({
       isolationLevel,
-      maxWaitTime: this.#waitMs,
+      maxWaitTime: this.#readers.any(performance.now()) ? this.#awaitedWaitMs : this.#waitMs,
       minBytes: 1,
       maxBytes: maxResponseBytes,
       topics: requests.map(({ topic, partition, offset, maxBytes }) => ({
@@ -177,6 +190,8 @@ export class GrouplessFetcher implements Fetcher {
     for (const request of requests) request.reject(failure)
   }
 }
+
+const nameOf = ({ topic, partition }: Pick<Request, 'topic' | 'partition'>): string => `${topic}-${partition}`
 
 const answerOf = ({ topic, offset }: Request, data: FetchedPartition | undefined): Answer => {
   if (!data) return { records: [], next: offset }

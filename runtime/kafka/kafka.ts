@@ -20,7 +20,7 @@ import { kafkaSecurity } from './security.ts'
 import { ThreadedTxWriter } from './threaded-tx-writer.ts'
 import { GuardedTxWriter } from './tx-writer.ts'
 
-const fetchWaitMs = 250
+const fetchWait = { waitMs: 250, awaitedWaitMs: 20 } as const
 
 export type KafkaOptions = Omit<ClientOptions, 'limits' | 'log'> & {
   readonly log: Log
@@ -81,7 +81,7 @@ class GuardedKafka implements KafkaPort {
   }
 
   openFetcher(): Fetcher {
-    return new GrouplessFetcher({ client: this.#openClient(), limits: this.#limits, waitMs: fetchWaitMs })
+    return new GrouplessFetcher({ client: this.#openClient(), limits: this.#limits, ...fetchWait })
   }
 
   bounds(topic: string): Promise<ReadonlyMap<number, PartitionBounds>> {

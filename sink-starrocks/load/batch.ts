@@ -1,6 +1,7 @@
 import type { Progress } from '../../runtime/reader/progress.ts'
 import type { TableName } from '../../schemas/starrocks/tables.ts'
 import { type CsvForm, csvRow } from './csv-row.ts'
+import { RowBytes } from './row-bytes.ts'
 import type { TableRow } from './rows.ts'
 
 /** One partition as a batch sees it: where progress goes once the batch is durable. */
@@ -9,8 +10,15 @@ export interface ProgressOwner {
   commit(progress: Progress): Promise<void>
 }
 
-type Ranked = { readonly rank: bigint; readonly place: number; readonly text: string }
-type TableRows = { readonly fixed: string[]; readonly latest: Map<string, Ranked>; form: CsvForm }
+/** Where the newest row of a key stands. */
+type Ranked = { readonly rank: bigint; readonly place: number; readonly start: number; readonly end: number }
+type TableRows = {
+  readonly texts: RowBytes
+  readonly latest: Map<string, Ranked>
+  /** Rows that are what they are for ever; a table has such rows or those of `latest`. */
+  fixed: number
+  form: CsvForm
+}
 
 /** Rows of one table, ready to be sent, again if need be. */
 export type TableBody = {
@@ -32,7 +40,7 @@ export class Batch {
   get rows(): number {
     return this.#rows
   }
-  /** Characters of the rows' texts, near enough their bytes. */
+  /** What the rows take, those that newer ones replaced included. */
   get bytes(): number {
     return this.#bytes
   }
@@ -59,11 +67,12 @@ export class Batch {
     return [...this.#tables.keys()]
   }
 
-  /** Made when it is needed: the bodies of all tables together are as large as the batch once more. */
+  /** Made when it is needed: where rows were replaced, it is a copy of those that were not. */
   bodyOf(table: TableName): TableBody {
-    const { fixed, latest, form } = this.#rowsOf(table)
-    const rows = [...fixed, ...[...latest.values()].map(({ text }) => text)]
-    return { table, rows: rows.length, form, body: Buffer.from(rows.join('')) }
+    const { texts, fixed, latest, form } = this.#rowsOf(table)
+    const { bytes } = texts
+    const newest = [...latest.values()].map(({ start, end }) => bytes.subarray(start, end))
+    return { table, rows: fixed + latest.size, form, body: fixed > 0 ? bytes : Buffer.concat(newest) }
   }
 
   #addRow({ table, cells, latest }: TableRow): void {
@@ -72,16 +81,18 @@ export class Batch {
     if (before && isOlder(latest, before)) return
     const { text, form } = csvRow(cells)
     if (form === 'enclosed') rows.form = form
-    if (latest === null) rows.fixed.push(text)
-    else rows.latest.set(latest.key, { rank: latest.rank, place: latest.place, text })
+    const start = rows.texts.append(text)
+    const end = rows.texts.length
+    if (latest === null) rows.fixed++
+    else rows.latest.set(latest.key, { rank: latest.rank, place: latest.place, start, end })
     this.#rows += before ? 0 : 1
-    this.#bytes += text.length - (before?.text.length ?? 0)
+    this.#bytes += end - start
   }
 
   #rowsOf(table: TableName): TableRows {
     const found = this.#tables.get(table)
     if (found) return found
-    const made: TableRows = { fixed: [], latest: new Map(), form: 'plain' }
+    const made: TableRows = { texts: new RowBytes(), latest: new Map(), fixed: 0, form: 'plain' }
     this.#tables.set(table, made)
     return made
   }

@@ -68,10 +68,7 @@ const foldMutants: readonly RuleMutant[] = [
     file: 'processor/settle/replay-users.ts',
     find: '{ afterPos: firstOf(each), beforeN: each.cause.n }',
     replace: '{ afterPos: each.cause.pos, beforeN: each.cause.n }',
-    caughtBy: inRefusals(
-      'cells that the store lost are worked out again from the oldest of them on',
-      'to deeply equal',
-    ),
+    caughtBy: inRefusals('cells that the store lost are worked out again from the log', 'Property failed'),
   },
   {
     name: 'the log is read again from the newest cell of a user on',

@@ -2,17 +2,21 @@ import type { EngineOutput } from '../../../core/events.ts'
 import { type Pos, pos, type UserId } from '../../../core/ids.ts'
 import type { OutgoingRecord } from '../../../runtime/kafka/port.ts'
 import { serveParent } from '../../worker.ts'
-import { Exchange } from '../exchange.ts'
+import { Exchange, userOf } from '../exchange.ts'
 import { LogMaker } from '../log-maker.ts'
 import { openBenchKafka } from '../places.ts'
 import type { MakerAnswer, MakerQuestion } from './questions.ts'
 
-const [, , brokers = '', topic = ''] = process.argv
+const [, , brokers = '', topic = '', outputsPerSecond] = process.argv
 const batchCount = 2_000
+const hourUs = 3_600_000_000n
 
 const writer = await openBenchKafka(brokers.split(',')).openTxWriter({ transactionalId: `${topic}.bench` })
 const exchange = new Exchange({ seed: 1n })
-const log = new LogMaker()
+/** With a rate: the time of an exchange that has so many outputs a second, however fast they are made here. */
+const time = outputsPerSecond === undefined ? null : { stepUs: 1_000_000n / BigInt(outputsPerSecond), nowUs: 0n }
+if (time) time.nowUs = BigInt(Date.now()) * 1000n - hourUs
+const log = new LogMaker(time ? () => (time.nowUs += time.stepUs) : undefined)
 const timeOf = (): bigint => log.nextPos()
 
 let lastPos: Pos = pos(0n)
@@ -32,6 +36,14 @@ const write = async (outputs: Iterable<EngineOutput>): Promise<void> => {
   await flush()
 }
 
+/** A deposit that is the first output of the next window. */
+const afterWindow = function* (windowMs: number): Iterable<EngineOutput> {
+  if (!time) throw new Error('a window closes by itself where time is what the clock says')
+  const windowUs = BigInt(windowMs) * 1000n
+  time.nowUs = (time.nowUs / windowUs + 1n) * windowUs
+  yield exchange.deposit(userOf(0), exchange.assets[0] as number, 1n, timeOf())
+}
+
 /** Orders until there were so many trades. */
 const orders = function* (trades: number): Iterable<EngineOutput> {
   const end = exchange.trades + trades
@@ -47,5 +59,6 @@ const account = (user: UserId) =>
 serveParent({}, async (question: MakerQuestion): Promise<MakerAnswer> => {
   if (question.kind === 'open') await write(exchange.opening(timeOf))
   if (question.kind === 'trade') await write(orders(question.trades))
+  if (question.kind === 'close') await write(afterWindow(question.windowMs))
   return { lastPos, accounts: question.kind === 'accounts' ? question.users.map(account) : [] }
 })

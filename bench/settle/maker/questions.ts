@@ -5,6 +5,8 @@ export type MakerQuestion =
   /** Writes reference data and deposits. */
   | { readonly kind: 'open' }
   | { readonly kind: 'trade'; readonly trades: number }
+  /** Closes the archive's window: goes on in the next one, with a deposit. Only where the time is the maker's own. */
+  | { readonly kind: 'close'; readonly windowMs: number }
   | { readonly kind: 'accounts'; readonly users: readonly UserId[] }
 
 type Account = {

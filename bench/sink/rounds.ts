@@ -1,0 +1,90 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { drainByRepartition } from '../settle/drain.ts'
+import type { MakerQuestion } from '../settle/maker/questions.ts'
+import type { SinkStack, SinkStream } from './stream.ts'
+import { Worker } from '../worker.ts'
+import { csvBytes, secondsOfCp } from './copy.ts'
+import { type Posted, postWithCurl } from './curl.ts'
+import { drainByArchive, drainByLoad, type Rows } from './drain.ts'
+import { type Maker, startMaker } from './maker.ts'
+import { makeDatabase, openBenchSql } from './places.ts'
+import type { PrepareAnswer, PrepareQuestion } from './prepare/main.ts'
+import { requireSameRows } from './same-rows.ts'
+
+const rounds = 5
+/** Loaded before anything is measured: the servers warm up, and the first rate says how many make a round. */
+const firstTrades = 3_000
+const loadSeconds = 10
+const mostTrades = 40_000
+const within = { withinMs: 300_000 }
+
+export type Round = {
+  readonly trades: number
+  readonly load: Rows
+  readonly curl: Posted
+  readonly archive: Rows & { readonly mbPerSecond: number }
+  readonly cpMbPerSecond: number
+}
+
+/** load beside curl, archive beside cp: rounds of all of them after one another, on the same servers and records. */
+export const measureRounds = async (
+  stream: SinkStream,
+  { stack, scale, say }: { readonly stack: SinkStack; readonly scale: number; readonly say: (line: string) => void },
+): Promise<readonly Round[]> => {
+  const { names, place, brokers } = stream
+  const { starrocks } = stack
+  const posted = `${names.stream}_curl`
+  const dir = join(stack.dataDir, 'prepared')
+  await makeDatabase(starrocks, posted)
+  await using ending = new AsyncDisposableStack()
+  const maker = await startMaker(stream)
+  ending.defer(() => maker.stop())
+  const preparer = await Worker.start<object, PrepareQuestion, PrepareAnswer>(
+    join(import.meta.dirname, 'prepare/main.ts'),
+    [brokers.join(','), names.topics.users],
+  )
+  ending.defer(() => preparer.stop())
+
+  const round = async (trades: number, question: MakerQuestion): Promise<Round> => {
+    const { lastPos, ends } = await prepareTopics(stream, maker, question)
+    const load = await drainByLoad(place, { ends, ...within })
+    const { files } = await preparer.ask({ dir }, within)
+    const curl = await postWithCurl(files, { starrocks, database: posted, dir })
+    await rm(dir, { recursive: true })
+    const before = await csvBytes(place.archiveDir)
+    const archive = await drainByArchive(place, { ends, lastPos, ...within })
+    const after = await csvBytes(place.archiveDir)
+    const cpSeconds = await secondsOfCp(place.archiveDir, join(stack.dataDir, 'copied'))
+    const mbPerSecond = (after - before) / 1e6 / archive.seconds
+    return { trades, load, curl, archive: { ...archive, mbPerSecond }, cpMbPerSecond: after / 1e6 / cpSeconds }
+  }
+
+  say('funding the users and warming up')
+  await round(0, { kind: 'open' })
+  const first = await round(firstTrades, { kind: 'trade', trades: firstTrades })
+  const trades = Math.min(mostTrades, Math.ceil((loadSeconds * scale * firstTrades) / first.load.seconds))
+  const measured: Round[] = []
+  for (let number = 1; number <= rounds; number++) {
+    const done = await round(trades, { kind: 'trade', trades })
+    measured.push(done)
+    const { load, curl, archive, cpMbPerSecond } = done
+    const thousands = [load, curl].map(({ rows, seconds }) => (rows / seconds / 1000).toFixed(1))
+    const megabytes = [archive.mbPerSecond, cpMbPerSecond].map(each => each.toFixed(1))
+    say(
+      `round ${number} of ${trades} trades: load ${thousands[0]}, curl ${thousands[1]} thousand rows/s; archive ${megabytes[0]}, cp ${megabytes[1]} MB/s`,
+    )
+  }
+  const sql = openBenchSql(starrocks)
+  ending.defer(() => sql.close())
+  say(`load and curl left the same ${await requireSameRows(sql, names.database, posted)} rows`)
+  return measured
+}
+
+/** Both topics with what the maker is asked for, and one output more: it closes the window before it. */
+export const prepareTopics = async ({ kafka, names, place }: SinkStream, maker: Maker, question: MakerQuestion) => {
+  await maker.ask(question, within)
+  const { lastPos } = await maker.ask({ kind: 'close', windowMs: place.intervals.windowMs }, within)
+  const { ends } = await drainByRepartition(place, { kafka, names, lastPos, ...within })
+  return { lastPos, ends }
+}
