@@ -16,43 +16,41 @@ const stopMs = 25_000
 const tables = ['balances', 'history', 'history_buckets', 'orders', 'open_orders', 'trades', 'intervals']
 
 /** A stream and its settle. Each loss of power hits two: of one settle lives on, the other's dies with the power. */
-type Settled = { readonly stream: UserStream; readonly logFile: string; settle: ServiceProcess }
+type Settled = { readonly stream: UserStream; settle: ServiceProcess }
 
 let ring: Ring
 let livesOn: Settled
 let restarts: Settled
-const both: Settled[] = []
+const streams: UserStream[] = []
 
 beforeAll(async () => {
   ring = await Ring.up()
   const { kafka } = await up({ servers: ['kafka'] })
-  const open = async (word: string): Promise<Settled> => {
+  const open = async (word: string): Promise<UserStream> => {
     const stream = await UserStream.open({ kafka, cassandra: ring.cassandra }, { stream: newStream(word), partitions })
-    const logFile = join(ring.dir, `${word}.log`)
-    const opened = { stream, logFile, settle: await startSettle({ stream, logFile }) }
-    both.push(opened)
-    return opened
+    streams.push(stream)
+    return stream
   }
-  livesOn = await open('power_lives_on')
-  restarts = await open('power_restarts')
+  const [one, other] = [await open('power_lives_on'), await open('power_restarts')]
+  livesOn = { stream: one, settle: await startSettle(one) }
+  restarts = { stream: other, settle: await startSettle(other) }
   await livesOn.stream.cql.define('CREATE TABLE witnesses (id bigint, PRIMARY KEY (id))')
   // There is a committed offset to go back to.
   await trade()
   await committed()
 })
 afterAll(async () => {
-  for (const { settle, stream } of both) {
-    await settle.kill()
-    await stream.close()
-  }
+  for (const each of [livesOn, restarts]) await each?.settle.kill()
+  for (const stream of streams) await stream.close()
   await ring?.end()
 })
 
-const committed = (): Promise<unknown> => Promise.all(both.map(({ stream }) => stream.committed()))
+const committed = (): Promise<unknown> => Promise.all(streams.map(stream => stream.committed()))
 
-const startSettle = async ({ stream, logFile }: Omit<Settled, 'settle'>): Promise<ServiceProcess> => {
+const startSettle = async (stream: UserStream): Promise<ServiceProcess> => {
   const { service } = await ServiceProcess.start({
-    ...{ name: 'settle', entry: serviceEntries.settle, logFile, readyWithinMs: readyMs },
+    ...{ name: 'settle', entry: serviceEntries.settle, readyWithinMs: readyMs },
+    logFile: join(ring.dir, `${stream.names.stream}.log`),
     env: { ...stream.environment, COMMIT_INTERVAL_MS: '100', STORE_SYNC_MARGIN_MS: '500' },
     isReady: ({ msg }) => msg === 'started',
   })
@@ -64,7 +62,7 @@ let parts = 0
 const trade = async (): Promise<void> => {
   parts++
   await Promise.all(
-    both.map(async ({ stream }) => {
+    streams.map(async stream => {
       stream.trade(40, parts)
       await stream.send()
     }),
@@ -94,7 +92,7 @@ const loseAndReplay = async (
     // Twice: whoever does not wait for the sync has committed the first part before the second is acknowledged.
     for (let part = 0; part < 2; part++) {
       await trade()
-      await Promise.all(both.map(({ stream }) => stream.settled()))
+      await Promise.all(streams.map(stream => stream.settled()))
     }
     witnesses = await writeWitnesses()
   })
@@ -102,14 +100,14 @@ const loseAndReplay = async (
   // It tries to write this while the nodes are away.
   await trade()
   await ring.start(back)
-  restarts.settle = await startSettle(restarts)
+  restarts.settle = await startSettle(restarts.stream)
   await committed()
   return witnesses
 }
 
 /** What must be there, history and all, comes from the engine's outputs by the naive ledger. */
 const expectAllThere = async (from: 'quorum' | 'the one'): Promise<void> => {
-  for (const { stream } of both) {
+  for (const stream of streams) {
     const found = await ring.read(stream.names.keyspace, tables, from)
     expect(storedFacts(found)).toEqual(expectedFacts(stream.topic, bucketRules))
     expect(unequalIntervals(found, partitions)).toEqual([])
@@ -130,7 +128,7 @@ test('all nodes lose power, two of them come back: the quorum lost what was ackn
 // The third is still down: what is acknowledged is on the two others, and must be again when one of them has lost it.
 test('one node alone loses power: it lost what was acknowledged, and has it again', async () => {
   const witnesses = await loseAndReplay(['cassandra-1'], ['cassandra-1'])
-  for (const { settle } of both) expect(await settle.stop({ withinMs: stopMs })).toMatchObject({ code: 0 })
+  for (const { settle } of [livesOn, restarts]) expect(await settle.stop({ withinMs: stopMs })).toMatchObject({ code: 0 })
   await ring.stop('cassandra-2')
   expect(await witnessesAmong(witnesses, 'the one')).toEqual([])
   await expectAllThere('the one')
