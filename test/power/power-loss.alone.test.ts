@@ -128,7 +128,8 @@ test('all nodes lose power, two of them come back: the quorum lost what was ackn
 // The third is still down: what is acknowledged is on the two others, and must be again when one of them has lost it.
 test('one node alone loses power: it lost what was acknowledged, and has it again', async () => {
   const witnesses = await loseAndReplay(['cassandra-1'], ['cassandra-1'])
-  for (const { settle } of [livesOn, restarts]) expect(await settle.stop({ withinMs: stopMs })).toMatchObject({ code: 0 })
+  for (const { settle } of [livesOn, restarts])
+    expect(await settle.stop({ withinMs: stopMs })).toMatchObject({ code: 0 })
   await ring.stop('cassandra-2')
   expect(await witnessesAmong(witnesses, 'the one')).toEqual([])
   await expectAllThere('the one')
