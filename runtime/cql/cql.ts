@@ -153,18 +153,20 @@ class Cql implements CqlPort {
       const { values, bytes } = encodeParams(params, cql)
       return { query: cql, params: values, bytes }
     })
-    for (const batch of splitBatches(encoded)) {
-      const [first] = batch
-      if (!first) continue
-      await this.#again.until(signal, first.query, () =>
-        batch.length === 1
-          ? this.#client.execute(first.query, first.params, { consistency: consistency.write })
-          : this.#client.batch(batch as { query: string; params: unknown[] }[], {
-              logged: false,
-              consistency: consistency.write,
-            }),
-      )
-    }
+    await Promise.all(splitBatches(encoded).map(batch => this.#send(batch, signal)))
+  }
+
+  async #send(batch: SizedStatement[], signal?: AbortSignal): Promise<void> {
+    const [first] = batch
+    if (!first) return
+    await this.#again.until(signal, first.query, () =>
+      batch.length === 1
+        ? this.#client.execute(first.query, first.params, { consistency: consistency.write })
+        : this.#client.batch(batch, {
+            logged: false,
+            consistency: consistency.write,
+          }),
+    )
   }
 
   async define(cql: string): Promise<void> {

@@ -11,7 +11,7 @@ export interface CqlPort {
   /**
    * Writes to ONE partition key, sent again with the same bytes until acknowledged: every write carries its own
    * timestamp, so a repeated or late one changes nothing. Statements may be of several tables that share the key; they
-   * go out as unlogged batches, in order, and may be seen before all of them are there.
+   * go out as unlogged batches, side by side when they are many, and may be seen before all of them are there.
    * Rejects for what sending again can't mend (CqlFailure `refused`), after too long (`silent`), or when the signal is
    * aborted (`aborted`): whether the write happened is then unknown.
    */

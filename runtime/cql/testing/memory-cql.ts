@@ -56,12 +56,14 @@ export class MemoryCql implements CqlPort {
       params: [...params],
       bytes: encodeParams(params, cql).bytes,
     }))
-    for (const batch of splitBatches(sized)) {
-      const what = batch[0]?.query ?? ''
-      const mutations = batch.map(({ query, params }) => mutationOf({ cql: query, params: params as CqlParam[] }))
-      checkOnePartition(mutations)
-      await this.#ask(signal, what, () => cluster.write(name, mutations))
-    }
+    await Promise.all(
+      splitBatches(sized).map(async batch => {
+        const what = batch[0]?.query ?? ''
+        const mutations = batch.map(({ query, params }) => mutationOf({ cql: query, params: params as CqlParam[] }))
+        checkOnePartition(mutations)
+        await this.#ask(signal, what, () => cluster.write(name, mutations))
+      }),
+    )
   }
 
   define(): Promise<void> {
