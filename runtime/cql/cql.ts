@@ -68,7 +68,10 @@ const clientOptions = (options: CqlOptions): ConstructorParameters<typeof Client
     localDataCenter: datacenter,
     ...(keyspace === undefined ? {} : { keyspace }),
     ...(username === '' ? {} : { authProvider: new auth.PlainTextAuthProvider(username, password) }),
-    protocolOptions: { port: Number((contactPoints[0] as string).split(':').at(-1)) },
+    protocolOptions: {
+      port: Number((contactPoints[0] as string).split(':').at(-1)),
+      maxSchemaAgreementWaitSeconds: cqlLimits.schemaAgreementSeconds,
+    },
     encoding: { map: Map, useBigIntAsLong: true, useBigIntAsVarint: true, copyBuffer: true },
     pooling: { coreConnectionsPerHost: { '0': 2, '1': 1, '2': 1 } },
     socketOptions: { readTimeout: cqlLimits.requestTimeoutMs, connectTimeout: cqlLimits.connectTimeoutMs },

@@ -6,6 +6,8 @@ export const cqlLimits = {
   /** One request: longer than the server's own write timeout, so that its answer comes first. */
   requestTimeoutMs: 12_000,
   connectTimeoutMs: 5_000,
+  /** How long a change of the schema waits until all nodes have it: the next one may reach a node that has not. */
+  schemaAgreementSeconds: 60,
   /** How long a start waits for a first node to answer, when no setting says otherwise. */
   openForMs: 30_000,
   /** Between attempts; doubles from the first to the last. */
