@@ -24,8 +24,7 @@ let restarts: Settled
 const streams: UserStream[] = []
 
 beforeAll(async () => {
-  ring = await Ring.up()
-  const { kafka } = await up({ servers: ['kafka'] })
+  const [{ kafka }] = await Promise.all([up({ servers: ['kafka'] }), Ring.up().then(started => (ring = started))])
   const open = async (word: string): Promise<UserStream> => {
     const stream = await UserStream.open({ kafka, cassandra: ring.cassandra }, { stream: newStream(word), partitions })
     streams.push(stream)

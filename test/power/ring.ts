@@ -20,7 +20,7 @@ const mostRows = 100_000
 /** Three nodes of a store that nobody else uses: their power is taken away. */
 export class Ring {
   /** What a node wrote this long before it loses its power may be gone. */
-  static readonly syncMs = 8000
+  static readonly syncMs = 4000
   readonly cassandra: Stack['cassandra']
   readonly dir: string
   readonly #env: Readonly<Record<string, string | undefined>>
