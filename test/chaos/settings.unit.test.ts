@@ -10,6 +10,6 @@ it('have defaults, and draw a seed', () => {
 
 it('report all problems together', () => {
   expect(() => chaosSettings({ TARGET: 'moon', DURATION_S: '1', SEED: '-1', RATE: 'fast' })).toThrow(
-    /TARGET="moon": must be one of bridge, settle\n.*DURATION_S="1": must .*\n.*SEED="-1": must .*\n.*RATE="fast": must /,
+    /TARGET="moon": must be one of bridge, settle, sink\n.*DURATION_S="1": must .*\n.*SEED="-1": must .*\n.*RATE="fast": must /,
   )
 })
