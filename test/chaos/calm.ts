@@ -4,10 +4,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 export class Calm {
   readonly #come = new AbortController()
 
-  get isHere(): boolean {
-    return this.#come.signal.aborted
-  }
-
   begin(): void {
     this.#come.abort()
   }

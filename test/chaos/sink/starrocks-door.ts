@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import type { Calm } from '../calm.ts'
 import type { StarRocksFault } from './faults.ts'
 
 const stateShape = z.object({
@@ -22,17 +21,18 @@ export class StarRocksDoor {
     this.#address = address
   }
 
-  /** Resolves when all loads were struck that it is for, or in the calm; true when one was at least. */
-  async strike(fault: StarRocksFault, calm: Calm): Promise<boolean> {
+  /** Resolves when all loads were struck that it is for, or the bound is over; true when one was at least. */
+  async strike(fault: StarRocksFault, { withinMs }: { readonly withinMs: number }): Promise<boolean> {
     const before = this.#asked.get(fault.kind) ?? 0
     const all = before + fault.times
     this.#asked.set(fault.kind, all)
     await this.#ask('POST', '/faults', fault)
+    const endMs = performance.now() + withinMs
     // Faults of one kind strike in the order in which they were set, so their number tells whose turn it is.
     for (;;) {
       const struck = (await this.struck())[fault.kind] ?? 0
-      if (struck >= all || calm.isHere) return struck > before
-      await calm.pause(pollMs)
+      if (struck >= all || performance.now() > endMs) return struck > before
+      await delay(pollMs)
     }
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { KafkaPort } from '../../../runtime/kafka/port.ts'
 import type { StreamNames } from '../../../runtime/names.ts'
 import { Calm } from '../calm.ts'
@@ -36,12 +37,12 @@ const usual: Readonly<Record<ServiceKind, number>> = { load: 3, archive: 3, repa
 const most = 5
 const bounds = {
   engineStopMs: 25_000,
-  /** A process that met an outage tells of it when it ends, some time after it is over. */
-  outageToldWithinMs: 15_000,
+  /** A process that met an outage may be frozen first, and drains what it can before it ends: long after it is over. */
+  outageToldWithinMs: 45_000,
   /** How often a disk that is full is filled up again. */
   refillMs: 100,
-  /** How long a disk stays full at most until an archive ends because of it. */
-  fullMs: 30_000,
+  /** How long a disk stays full at most until an archive ends because of it, and a fault of loads waits for some: also in the calm. */
+  strikeMs: 30_000,
 } as const
 
 /** The sinks between Kafka and what they write, each instance of which may be hit; nothing befalls what brings them work. */
@@ -92,7 +93,7 @@ export class SinkWorld {
       case 'broker-freeze':
         return this.#onBroker(() => broker.freezeWhile(this.#calm.pause(fault.forMs)))
       case 'starrocks':
-        return outcomeOf(await starrocks.strike(fault.fault, this.#calm))
+        return outcomeOf(await starrocks.strike(fault.fault, { withinMs: bounds.strikeMs }))
       case 'frontend-restart':
         return this.#restartFrontend(fault.downMs)
       case 'disk-full':
@@ -140,11 +141,11 @@ export class SinkWorld {
     const before = this.#diskFullEnds
     const hasEnded = (): boolean => this.#diskFullEnds > before
     const startMs = performance.now()
-    const lasts = (ms: number): boolean => performance.now() - startMs < ms && !this.#calm.isHere
+    const lasts = (ms: number): boolean => performance.now() - startMs < ms
     try {
-      while (lasts(forMs) || (!hasEnded() && lasts(bounds.fullMs))) {
+      while (lasts(hasEnded() ? forMs : bounds.strikeMs)) {
         await disk.fill()
-        await this.#calm.pause(bounds.refillMs)
+        await delay(bounds.refillMs)
       }
     } finally {
       await disk.empty()
