@@ -11,7 +11,7 @@ help: ## this page
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'make demo takes ORDERS=20000 USERS=500 SEED=1, and FLOW=file.csv to replay a LOBSTER message file instead.'
-	@echo 'make chaos takes TARGET=bridge or settle, DURATION_S=120, RATE, and SEED=n to make the faults of an earlier run again.'
+	@echo 'make chaos takes TARGET=bridge, settle or sink, DURATION_S=120, RATE, and SEED=n to make the faults of an earlier run again.'
 	@echo 'Needs Linux, Node 20 with npm, Java 17, Maven 3. Everything is written to .data (SETTLE_DATA) and ~/.cache/settle.'
 
 demo: export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/node
@@ -42,6 +42,7 @@ bench: $(INSTALLED) ## speed, on servers of its own; PART=bridge for one part
 
 clean: $(INSTALLED) ## end the servers, remove their data, also those of tests, benchmarks and chaos that were cut off
 	@for dir in .data/test/*/ .data/bench/ .data/chaos/*/stack/; do if [ -e "$$dir/stack.json" ]; then SETTLE_DATA="$$dir" $(NODE) local/main.ts clean; fi; done
+	@for disk in .data/chaos/*/archive; do if mountpoint -q "$$disk"; then umount -l "$$disk"; fi; done
 	@rm -rf .data/test .data/bench .data/chaos; rmdir .data 2> /dev/null || true
 	@$(NODE) local/main.ts clean
 

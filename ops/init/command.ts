@@ -20,7 +20,9 @@ export const initCommand: OpsCommand = ({ env, out, clock }) =>
   new Command('init')
     .description("make the stream's topics, tables and its groups' first offsets; what is there stays as it is")
     .option('--dry-run', 'look at everything, say what would be made, make nothing')
-    .addOption(skipOption('leave out starrocks: a later init makes what it needs (the archive needs nothing made)'))
+    .addOption(
+      skipOption('leave out scylladb or starrocks: a later init makes what they need (the archive needs nothing made)'),
+    )
     .option('--json', 'the result as JSON')
     .action(async (options: Options) => {
       const { skip } = options
@@ -37,7 +39,7 @@ export const initCommand: OpsCommand = ({ env, out, clock }) =>
       })
       const { kafka } = places
       const shared = { stream: settings.STREAM, partitions: settings.PARTITIONS }
-      const inspected: readonly InitPlace[] = [
+      const inspected: readonly (InitPlace & { readonly name: 'Kafka' | 'ScyllaDB' | 'StarRocks' })[] = [
         { name: 'Kafka', inspect: () => inspectTopics(kafka.admin, topics) },
         { name: 'Kafka', inspect: () => inspectGroups(kafka, groupSpecs(names, settings.PARTITIONS)) },
         {
@@ -63,7 +65,8 @@ export const initCommand: OpsCommand = ({ env, out, clock }) =>
         },
       ]
       const mode: InitMode = options.dryRun ? 'dry-run' : 'make'
-      const chosen = inspected.filter(({ name }) => !(name === 'StarRocks' && skip.has('starrocks')))
+      const leftOut = new Set([skip.has('scylladb') && 'ScyllaDB', skip.has('starrocks') && 'StarRocks'])
+      const chosen = inspected.filter(({ name }) => !leftOut.has(name))
       const result = await init(chosen, mode)
       out(options.json ? jsonText({ stream: settings.STREAM, mode, ...result }) : initText(settings.STREAM, result))
     })

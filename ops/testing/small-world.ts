@@ -38,7 +38,7 @@ export class SmallWorld {
     this.#archiveAndCommit(end)
   }
 
-  verify(skip: { readonly sql?: null; readonly archiveDir?: null } = {}): Promise<VerifyResult> {
+  verify(skip: { readonly cql?: null; readonly sql?: null; readonly archiveDir?: null } = {}): Promise<VerifyResult> {
     return verify({
       kafka: this.kafka,
       cql: this.stores.cql(),

@@ -31,8 +31,7 @@ import { UserOutputsCheck } from './user-outputs-check.ts'
 /** Every place of a stream; null: it is left out. */
 export type PassPlaces = {
   readonly kafka: KafkaPort
-  readonly cql: CqlPort
-  /** Null where there is no StarRocks or no archive: whoever says so looks at the other places of the tally only. */
+  readonly cql: CqlPort | null
   readonly sql: SqlPort | null
   readonly archiveDir: string | null
   readonly names: StreamNames
@@ -51,6 +50,7 @@ export type PassOptions = PassPlaces & {
 /** One reading of the log and of every place. */
 export class Pass {
   readonly #options: PassOptions
+  readonly #sink: RowSink
   readonly #starrocks = new StarRocksRows()
   readonly #log = new LogState()
   readonly #buckets = new HistoryBuckets()
@@ -61,9 +61,9 @@ export class Pass {
 
   constructor(options: PassOptions) {
     this.#options = options
-    const { partitions, common, tally, sql } = options
-    const sink = sinkOf(options)
-    const rows = new ExpectedRows({ sink, partitions, starrocks: this.#starrocks, buckets: this.#buckets })
+    const { partitions, common, tally } = options
+    this.#sink = sinkOf(options)
+    const rows = new ExpectedRows({ sink: this.#sink, partitions, starrocks: this.#starrocks, buckets: this.#buckets })
     this.#rows = rows
     this.#ledger = new NaiveLedger({
       onPosting: (posting, place) => {
@@ -85,7 +85,7 @@ export class Pass {
       starrocksRows: this.#starrocks,
       barrier,
       tally,
-      starrocks: sql === null ? 'left out' : 'compared',
+      leftOut: leftOutOf(options),
     })
   }
 
@@ -94,7 +94,7 @@ export class Pass {
     const { kafka, names, cql, sql, onProgress } = this.#options
     onProgress?.('reading ScyllaDB, StarRocks and the archive')
     await Promise.all([
-      scanScyllaStates(cql, this.#states).then(() => this.#scanScyllaRows()),
+      cql && scanScyllaStates(cql, this.#states).then(() => this.#scanScyllaRows()),
       sql && scanStarRocksStates(sql, this.#states).then(() => this.#scanStarRocksRows()),
       this.#checkArchive(),
     ])
@@ -115,9 +115,9 @@ export class Pass {
     await this.#walk({ usersEnd: await kafka.bounds(names.topics.users), end: common.barrier.src + 1n, states: null })
   }
 
-  #scanScyllaRows(): Promise<void> {
+  async #scanScyllaRows(): Promise<void> {
     const { cql, sink, wants, common } = this.#options
-    return scanScyllaRows({ cql, sink, wants, barrier: common.barrier.pos })
+    if (cql) await scanScyllaRows({ cql, sink, wants, barrier: common.barrier.pos })
   }
 
   async #scanStarRocksRows(): Promise<void> {
@@ -194,7 +194,7 @@ export class Pass {
   }
 
   #openUsersCheck(fetcher: Fetcher, ends: ReadonlyMap<number, PartitionBounds>): UserOutputsCheck {
-    const { clock, names, partitions, common, tally, sink } = this.#options
+    const { clock, names, partitions, common, tally } = this.#options
     const cursors = Array.from(
       { length: partitions },
       (_, partition) =>
@@ -213,7 +213,7 @@ export class Pass {
       tally,
       mustReach: barrier.src,
       onInterval: interval => {
-        if (interval.pos <= barrier.pos) sink.expected(scyllaRows.intervals, intervalRow(interval))
+        if (interval.pos <= barrier.pos) this.#sink.expected(scyllaRows.intervals, intervalRow(interval))
       },
     })
   }
@@ -235,11 +235,18 @@ type Walk = {
   readonly states: States | null
 }
 
-/** Without the rows that a place which is left out should have. */
-const sinkOf = ({ sink, sql, archiveDir }: PassOptions): RowSink => {
+/** Places that nobody looks at. */
+export const leftOutOf = ({ cql, sql, archiveDir }: PassPlaces): ReadonlySet<PlaceName> => {
   const leftOut = new Set<PlaceName>()
+  if (cql === null) leftOut.add('ScyllaDB')
   if (sql === null) leftOut.add('StarRocks')
   if (archiveDir === null) leftOut.add('CSV')
+  return leftOut
+}
+
+/** Without the rows that a place which is left out should have. */
+const sinkOf = ({ sink, ...places }: PassOptions): RowSink => {
+  const leftOut = leftOutOf(places)
   return {
     expected: (shape, row) => {
       if (!leftOut.has(shape.place)) sink.expected(shape, row)

@@ -17,7 +17,7 @@ import type { Row } from './row-shape.ts'
 import { balanceRow, referenceRows as scyllaReference, scyllaStates } from './scylla-shapes.ts'
 import { StateTable } from './state-table.ts'
 import { type StarRocksRows, starrocksStates } from './starrocks-shapes.ts'
-import { Tally } from './tally.ts'
+import { type PlaceName, Tally } from './tally.ts'
 
 /** Every table whose rows change, in both stores, and what the log makes of them at the barrier and after it. */
 export class States {
@@ -38,21 +38,21 @@ export class States {
     readonly starrocksRows: StarRocksRows
     readonly barrier: Pos
     readonly tally: Tally
-    readonly starrocks: 'compared' | 'left out'
+    readonly leftOut: ReadonlySet<PlaceName>
   }) {
-    const { ledger, log, buckets, openSlots, starrocksRows, starrocks, ...rest } = options
+    const { ledger, log, buckets, openSlots, starrocksRows, leftOut, barrier, tally } = options
     this.#ledger = ledger
     this.#log = log
     this.#buckets = buckets
     this.#openSlots = openSlots
     this.#starrocksRows = starrocksRows
     const excused = (rows: { readonly expected: Row; readonly found: Row | null }) => this.#standsStill(rows)
-    const table = (shape: StateTable['shape']): StateTable => new StateTable({ shape, ...rest })
     // One that is left out is called for all the same; what it lacks is told to nobody.
-    const told = starrocks === 'compared' ? rest.tally : new Tally()
-    const starrocksTable = (shape: StateTable['shape']): StateTable => new StateTable({ shape, ...rest, tally: told })
+    const told = (place: PlaceName): Tally => (leftOut.has(place) ? new Tally() : tally)
+    const table = (shape: StateTable['shape']): StateTable =>
+      new StateTable({ shape, barrier, tally: told(shape.place) })
     this.scylla = {
-      balances: new StateTable({ shape: scyllaStates.balances, ...rest, excused }),
+      balances: new StateTable({ shape: scyllaStates.balances, barrier, tally: told('ScyllaDB'), excused }),
       historyBuckets: table(scyllaStates.historyBuckets),
       openOrders: table(scyllaStates.openOrders),
       assets: table(scyllaStates.assets),
@@ -60,11 +60,11 @@ export class States {
       house: table(scyllaStates.house),
     }
     this.starrocks = {
-      orders: starrocksTable(starrocksStates.orders),
-      balances: starrocksTable(starrocksStates.balances),
-      assets: starrocksTable(starrocksStates.assets),
-      symbols: starrocksTable(starrocksStates.symbols),
-      streamMeta: starrocksTable(starrocksStates.streamMeta),
+      orders: table(starrocksStates.orders),
+      balances: table(starrocksStates.balances),
+      assets: table(starrocksStates.assets),
+      symbols: table(starrocksStates.symbols),
+      streamMeta: table(starrocksStates.streamMeta),
     }
   }
 

@@ -1,7 +1,8 @@
 import type { Barrier } from '../../core/events.ts'
+import { Stop } from '../../runtime/stop.ts'
 import { requireFolder } from '../archive/archive-files.ts'
 import { awaitCommonBarrier } from './common-barrier.ts'
-import { Pass, type PassPlaces } from './pass.ts'
+import { leftOutOf, Pass, type PassPlaces } from './pass.ts'
 import type { RowShape } from './row-shape.ts'
 import { RowDetails, RowDigests } from './row-sets.ts'
 import { type PlaceName, type TableResult, Tally } from './tally.ts'
@@ -29,14 +30,21 @@ export type VerifyResult = {
 
 /**
  * Proves log = ScyllaDB = StarRocks = CSV at a common barrier, by folding the log anew with the naive ledger; without
- * StarRocks or CSV where they are null, and then without waiting for what writes them.
- * @throws Stop when a place can't be read, or no barrier is common within the wait
+ * those of the three that are null, and then without waiting for what writes them.
+ * @throws Stop when a place can't be read, or no barrier is common within the wait; `verify-nothing` without any place
  */
 export const verify = async (options: VerifyOptions): Promise<VerifyResult> => {
-  const { sql, archiveDir } = options
+  const { cql, sql, archiveDir } = options
+  if (cql === null && sql === null && archiveDir === null)
+    throw new Stop({
+      code: 'verify-nothing',
+      reason: 'usage',
+      message: 'every place is left out: there is nothing to compare the log with; leave out fewer with --skip',
+    })
   if (archiveDir !== null) await requireFolder(archiveDir)
   options.onProgress?.('waiting for a barrier that every reader has passed')
   const without = new Set([
+    ...(cql === null ? (['settle'] as const) : []),
     ...(sql === null ? (['load'] as const) : []),
     ...(archiveDir === null ? (['archive', 'archiveLog'] as const) : []),
   ])
@@ -75,7 +83,7 @@ export const verify = async (options: VerifyOptions): Promise<VerifyResult> => {
     tables: tally.tables(),
     differences: tally.differences,
     parkedBalances,
-    leftOut: [...(sql === null ? (['StarRocks'] as const) : []), ...(archiveDir === null ? (['CSV'] as const) : [])],
+    leftOut: [...leftOutOf(options)],
   }
 }
 

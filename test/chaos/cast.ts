@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { judgeExit } from './exits.ts'
+import { judgeExit, type Mends } from './exits.ts'
 import { residentMb, type Sample } from './memory.ts'
 import { type Exit, Supervised, type SupervisedOptions } from './supervised.ts'
 import type { Trace } from './trace.ts'
@@ -11,6 +11,8 @@ export type Part = Pick<SupervisedOptions, 'entry' | 'env' | 'onLine'> & {
   /** After its end was judged. */
   readonly onExit?: (exit: Exit) => void
   readonly gate?: () => Promise<void>
+  /** What a restart mends, besides an outage of Kafka. */
+  readonly mends?: Mends
 }
 
 /** The processes of a run: each is logged, traced, measured, and its end judged. */
@@ -30,7 +32,7 @@ export class Cast {
     this.#trace = trace
   }
 
-  add({ name, entry, env, onLine, onStart, onExit, gate }: Part): Supervised {
+  add({ name, entry, env, onLine, onStart, onExit, gate, mends }: Part): Supervised {
     const process = new Supervised({
       ...{ name, entry, onLine },
       // Each entry is compiled once and started many times: half of a start's work, as an image in production has it.
@@ -42,7 +44,7 @@ export class Cast {
         onStart?.()
       },
       onExit: exit => {
-        this.#judge(exit)
+        this.#judge(exit, mends)
         onExit?.(exit)
       },
       gate: gate ?? (() => Promise.resolve()),
@@ -77,8 +79,8 @@ export class Cast {
     }
   }
 
-  #judge(exit: Exit): void {
-    const verdict = judgeExit(exit)
+  #judge(exit: Exit, mends?: Mends): void {
+    const verdict = judgeExit(exit, mends)
     const key = `${kindOf(exit.name)}: ${verdict.how}`
     this.exits.set(key, (this.exits.get(key) ?? 0) + 1)
     this.#trace.note(`${exit.name} ended ${verdict.how} after ${(exit.livedMs / 1000).toFixed(1)} s`)

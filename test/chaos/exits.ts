@@ -4,8 +4,14 @@ export type ExitVerdict =
   | { readonly kind: 'fine'; readonly how: string }
   | { readonly kind: 'violation'; readonly how: string; readonly message: string }
 
-/** Whether a process may have ended like this. Restarts may mend an outage of Kafka, and nothing else. */
-export const judgeExit = (exit: Exit): ExitVerdict => {
+/** How the failure with this code came about, if it is one that a restart mends; null otherwise. */
+export type Mends = (code: string) => string | null
+
+/**
+ * Whether a process may have ended like this. Restarts may mend an outage of Kafka, what `mends` knows, and nothing
+ * else.
+ */
+export const judgeExit = (exit: Exit, mends: Mends = () => null): ExitVerdict => {
   const { name, code, signal, asked } = exit
   const said = lastWords(exit.lastError)
   const violation = (how: string): ExitVerdict => ({
@@ -24,7 +30,7 @@ export const judgeExit = (exit: Exit): ExitVerdict => {
     case 0:
       return asked === 'nobody' ? violation('by itself, with 0') : { kind: 'fine', how: '0, stopped as asked' }
     case 1:
-      return judgeFailure(exit, violation)
+      return judgeFailure(exit, mends) ?? violation('with 1, unexplained')
     case 3:
       return violation('with 3, the contract broken or in doubt')
     default:
@@ -32,12 +38,13 @@ export const judgeExit = (exit: Exit): ExitVerdict => {
   }
 }
 
-const judgeFailure = ({ asked, lastError }: Exit, violation: (how: string) => ExitVerdict): ExitVerdict => {
+const judgeFailure = ({ asked, lastError }: Exit, mends: Mends): ExitVerdict | null => {
   // What is not drained in time is read again: a stop while Kafka is down may end like this.
   if (asked !== 'nobody' && textOf(lastError, 'msg').startsWith('did not drain in time'))
     return { kind: 'fine', how: '1, not drained in time' }
   if (textOf(lastError?.['err'], 'type') === 'KafkaFailure') return { kind: 'fine', how: '1, Kafka out of reach' }
-  return violation('with 1, unexplained')
+  const how = mends(textOf(lastError, 'code'))
+  return how === null ? null : { kind: 'fine', how: `1, ${how}` }
 }
 
 const lastWords = (line: Line | null): string => {

@@ -45,6 +45,15 @@ it.each<readonly [string, Partial<Exit>]>([
   expect(judgeExit(exit(change)).kind).toBe('violation')
 })
 
+it('has nothing against an outage that it is told of, while it is one', () => {
+  const full = exit({ name: 'archive-1', code: 1, lastError: { level: 'fatal', code: 'disk-full', msg: 'full' } })
+  expect(judgeExit(full, code => (code === 'disk-full' ? 'the disk full' : null))).toEqual({
+    ...{ kind: 'fine', how: '1, the disk full' },
+  })
+  expect(judgeExit(full, () => null)).toMatchObject({ kind: 'violation', how: 'with 1, unexplained' })
+  expect(judgeExit({ ...full, code: 3 }, () => 'the disk full').kind).toBe('violation')
+})
+
 it('tells the last words', () => {
   const lastError = { level: 'fatal', code: 'broken-chain', msg: 'the chain is broken' }
   expect(judgeExit(exit({ code: 3, lastError }))).toMatchObject({

@@ -5,12 +5,14 @@ import type { ChaosRun } from './chaos-run.ts'
 import { runBridge } from './bridge/run.ts'
 import { type Report, reportText } from './report.ts'
 import { runSettle } from './settle/run.ts'
+import { runSink } from './sink/run.ts'
 import { type ChaosSettings, chaosSettings } from './settings.ts'
 import { Trace } from './trace.ts'
 
 const runs: Readonly<Record<ChaosSettings['target'], (run: ChaosRun) => Promise<Report>>> = {
   bridge: runBridge,
   settle: runSettle,
+  sink: runSink,
 }
 const clone = resolve(import.meta.dirname, '../..')
 const say = (text: string): void => void process.stdout.write(`${text}\n`)

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { z } from 'zod'
 import { type Environment, parseSettings, setting } from '../../runtime/settings.ts'
 
-const targets = ['bridge', 'settle'] as const
+const targets = ['bridge', 'settle', 'sink'] as const
 
 export type ChaosSettings = {
   readonly target: (typeof targets)[number]
@@ -12,8 +12,8 @@ export type ChaosSettings = {
   readonly rate: number
 }
 
-/** Behind settle stand three stores and a dozen processes; the bridge has the machine almost to itself. */
-const rates: Readonly<Record<ChaosSettings['target'], number>> = { bridge: 5000, settle: 30 }
+/** Around a sink or settle stand servers and a dozen processes; the bridge has the machine almost to itself. */
+const rates: Readonly<Record<ChaosSettings['target'], number>> = { bridge: 5000, settle: 30, sink: 40 }
 
 const variables = {
   TARGET: z.enum(targets, `must be one of ${targets.join(', ')}`).default('bridge'),

@@ -1,17 +1,14 @@
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KafkaPort } from '../../../runtime/kafka/port.ts'
 import type { StreamNames } from '../../../runtime/names.ts'
-import { carryOut } from '../carry-out.ts'
 import type { ChaosRun } from '../chaos-run.ts'
 import type { LogCheck } from '../check-log.ts'
 import { endOfFlow, firstOutputs } from '../engine-in-log.ts'
-import type { FaultCount } from '../fault-count.ts'
 import { holdLogToJournal } from '../hold-log-to-journal.ts'
 import { LogProgress } from '../log-progress.ts'
-import { csvOf, judgeMemory } from '../memory.ts'
 import { readLast } from '../read-log.ts'
 import { exitRows, memoryText, type Report, type ReportRow, seconds } from '../report.ts'
+import { storm, stormRows, stormShortfalls } from '../storm.ts'
 import { sessionKey } from './acks.ts'
 import { bridgeMenu, kindOf } from './faults.ts'
 import { BridgeStage } from './stage.ts'
@@ -23,7 +20,6 @@ const meanGapMs = 550
 const bounds = {
   /** From when all faults are over to the last output in the log: a longer time is a violation. */
   catchUpMs: 60_000,
-  lookMs: 500,
   memory: { limitMb: 250, riseMb: 50 },
 } as const
 
@@ -48,76 +44,48 @@ type Chaos = {
 
 const withinChaos = async (chaos: Chaos): Promise<Report> => {
   const { run, world, kafka, names } = chaos
-  const { settings, trace, dir, say } = run
+  const { trace, say } = run
   const { cast, engine } = world
   say('engine and bridges start')
   world.start()
   await firstOutputs(kafka, names.topics.log)
   const progress = new LogProgress(() => readLast(kafka, names.topics.log))
-  const looks = setInterval(() => {
-    cast.sampleMemory()
-    void progress.look(trace.nowMs)
-  }, bounds.lookMs)
-  try {
-    const [startMs, startOutputs] = [trace.nowMs, engine.outputs]
-    const faults = await carryOut(run, { menu: bridgeMenu, meanGapMs, apply: fault => world.apply(fault), kindOf })
-    const [endMs, endOutputs] = [trace.nowMs, engine.outputs]
-    const caughtUpMs = await calmDown(chaos, faults)
-    clearInterval(looks)
-    await world.end('SIGTERM')
-    const check = await checkLog(chaos)
-    await writeFile(join(dir, 'memory.csv'), csvOf(cast.samples))
-    const memory = judgeMemory(cast.samplesOf('bridge'), { ...bounds.memory, faultsEndMs: endMs })
-    for (const problem of memory.problems) trace.violate(`bridge: ${problem}`, { shown: 'alone' })
-    const engineMemory = judgeMemory(cast.samplesOf('engine'), { ...bounds.memory, faultsEndMs: endMs })
-    const chaosMs = endMs - startMs
-    const rates = {
-      faultsPerMinute: (faults.applied / chaosMs) * 60_000,
-      engine: ((endOutputs - startOutputs) / chaosMs) * 1000,
-      log: ((engine.outputs - startOutputs) / (chaosMs + (caughtUpMs ?? 0))) * 1000,
-    }
-    const rows: ReportRow[] = [
-      ['seed', `${settings.seed}`],
-      ['length', `${seconds(chaosMs)} of faults, caught up ${seconds(caughtUpMs)} after them`],
-      ['faults applied', `${faults.applied}, ${rates.faultsPerMinute.toFixed(0)} a minute`],
-      ['outputs of the engine', `${engine.outputs}, ${rates.engine.toFixed(0)} a second under faults`],
-      ['outputs in the log', `${check.counts.outputs}, ${rates.log.toFixed(0)} a second until caught up`],
-      ['other records in the log', `${check.counts.sessions} Sessions, ${check.counts.ticks} Ticks`],
-      ['ACKs', `${world.acks.count}; at ${world.audits} of them everything was frozen and the log asked`],
-      ['sessions of the engine', `${engine.sessions}`],
-      ['terms of the bridges', `${world.terms}`],
-      ['starts', `${cast.starts('bridge')} of bridges, ${cast.starts('engine')} of the engine`],
-      ['longest standstill of the log', seconds(progress.longestStallMs)],
-      ['memory of a bridge', memoryText(memory)],
-      ['memory of the engine', memoryText(engineMemory)],
-      ...exitRows(cast.exits),
-    ]
-    const shortfalls = [
-      rates.faultsPerMinute >= leastFaultsPerMinute ||
-        `${rates.faultsPerMinute.toFixed(0)} faults a minute were applied, ${leastFaultsPerMinute} are needed`,
-      rates.engine >= settings.rate ||
-        `the engine made ${rates.engine.toFixed(0)} outputs a second, RATE asks for ${settings.rate}`,
-    ].filter(problem => problem !== true)
-    return { faults, rows, shortfalls, violations: trace.violations }
-  } finally {
-    clearInterval(looks)
-  }
+  const startOutputs = engine.outputs
+  const each = await storm(run, {
+    ...{ world, menu: bridgeMenu, meanGapMs, kindOf },
+    onLook: () => void progress.look(trace.nowMs),
+    catchUp: () => catchUp(chaos),
+  })
+  const check = await checkLog(chaos)
+  const memory = each.memoryOf('bridge', bounds.memory)
+  for (const problem of memory.problems) trace.violate(`bridge: ${problem}`, { shown: 'alone' })
+  const logRate = ((engine.outputs - startOutputs) / (each.chaosMs + (each.caughtUpMs ?? 0))) * 1000
+  const rows: ReportRow[] = [
+    ...stormRows(run, world, each),
+    ['outputs in the log', `${check.counts.outputs}, ${logRate.toFixed(0)} a second until caught up`],
+    ['other records in the log', `${check.counts.sessions} Sessions, ${check.counts.ticks} Ticks`],
+    ['ACKs', `${world.acks.count}; at ${world.audits} of them everything was frozen and the log asked`],
+    ['sessions of the engine', `${engine.sessions}`],
+    ['terms of the bridges', `${world.terms}`],
+    ['starts', `${cast.starts('bridge')} of bridges, ${cast.starts('engine')} of the engine`],
+    ['longest standstill of the log', seconds(progress.longestStallMs)],
+    ['memory of a bridge', memoryText(memory)],
+    ['memory of the engine', memoryText(each.memoryOf('engine', bounds.memory))],
+    ...exitRows(cast.exits),
+  ]
+  const shortfalls = stormShortfalls(run, each, { leastFaultsPerMinute })
+  return { faults: each.faults, rows, shortfalls, violations: trace.violations }
 }
 
-/** How long after the last fault was over the log held everything; null when it took too long. */
-const calmDown = async ({ run: { trace, say, dir }, world, kafka, names }: Chaos, faults: FaultCount) => {
-  say('calm: what is behind catches up')
-  trace.note('calm')
-  world.calm()
-  await faults.settled()
-  const calmMs = trace.nowMs
+/** Waits until the log holds everything; false, and told, when it took too long. */
+const catchUp = async ({ run: { trace, dir }, world, kafka, names }: Chaos): Promise<boolean> => {
   const end = await endOfFlow({
     ...{ engine: world.engine, folder: join(dir, 'engine'), kafka, topic: names.topics.log },
     withinMs: bounds.catchUpMs,
   })
-  if (end.kind === 'reached') return trace.nowMs - calmMs
+  if (end.kind === 'reached') return true
   trace.violate(`${end.problem}; ${world.terms} terms`, { shown: 'alone' })
-  return null
+  return false
 }
 
 const checkLog = async ({ run: { trace, dir, say }, world, kafka, names }: Chaos): Promise<LogCheck> => {

@@ -1,13 +1,13 @@
-import { KafkaFailure, type KafkaPort } from '../../../runtime/kafka/port.ts'
+import type { KafkaPort } from '../../../runtime/kafka/port.ts'
 import type { StreamNames } from '../../../runtime/names.ts'
-import { serviceEntries } from '../../../sim/pipeline/services.ts'
 import { Calm } from '../calm.ts'
 import { Cast } from '../cast.ts'
+import { Crew } from '../crew.ts'
 import { Engine } from '../engine.ts'
 import { type FaultOutcome, outcomeOf } from '../fault-count.ts'
 import type { Leg } from '../leg.ts'
 import type { StackServer } from '../stack-server.ts'
-import type { Line, Supervised } from '../supervised.ts'
+import type { Line } from '../supervised.ts'
 import type { Trace } from '../trace.ts'
 import { Failovers } from './failovers.ts'
 import { type LegName, nodeNumbers, type NodeNumber, type ServiceKind, type SettleFault } from './faults.ts'
@@ -29,11 +29,9 @@ export type SettleWorldOptions = {
 const usual: Readonly<Record<ServiceKind, number>> = { settle: 3, repartition: 2, bridge: 2 }
 /** The most of settle that run at once. */
 const mostSettle = 5
-const bounds = {
-  /** How long a leg's fault waits for its bytes. */
-  legWaitMs: 15_000,
-  stopMs: 25_000,
-} as const
+/** How long a leg's fault waits for its bytes. */
+const legWaitMs = 15_000
+const engineStopMs = 25_000
 
 /** What settle says when money is in doubt. None of it may happen here: the engine is honest. */
 const alarms = ['money is not conserved', 'too many intervals wait', 'user parked', 'does not heal the user'] as const
@@ -44,12 +42,10 @@ export class SettleWorld {
   readonly engine: Engine
   readonly failovers = new Failovers()
   readonly #options: SettleWorldOptions
-  readonly #running: Readonly<Record<ServiceKind, Supervised[]>>
+  readonly #crews: Readonly<Record<ServiceKind, Crew>>
   readonly #calm = new Calm()
   /** The store bears one node's absence: what befalls its nodes comes one after the other. */
   #nodeFault: SettleFault['kind'] | null = null
-  #scaleIn: Promise<unknown> | null = null
-  #extras = 0
   #reopened = 0
   #stalls = 0
   #lateIntervals = 0
@@ -58,9 +54,7 @@ export class SettleWorld {
     this.#options = options
     this.cast = new Cast(options)
     this.engine = new Engine({ cast: this.cast, trace: options.trace, env: options.engineEnv })
-    const some = (service: ServiceKind): Supervised[] =>
-      Array.from({ length: usual[service] }, (_, i) => this.#process(service, `${service}-${i + 1}`))
-    this.#running = { settle: some('settle'), repartition: some('repartition'), bridge: some('bridge') }
+    this.#crews = { settle: this.#crew('settle'), repartition: this.#crew('repartition'), bridge: this.#crew('bridge') }
   }
 
   /** Times that an owner threw away its cache because a node's writes were in doubt. */
@@ -80,7 +74,7 @@ export class SettleWorld {
 
   start(): void {
     this.engine.process.start()
-    for (const processes of Object.values(this.#running)) for (const process of processes) process.start()
+    for (const crew of Object.values(this.#crews)) crew.start()
   }
 
   /** Does it, and resolves when it is over; what finds nobody to hit, or another of its kind at work, is skipped. */
@@ -88,17 +82,12 @@ export class SettleWorld {
     const { broker, nodes, legs } = this.#options
     switch (fault.kind) {
       case 'kill':
-        return outcomeOf(this.#kill(this.#hit(fault)))
       case 'stop':
-        return outcomeOf(this.#hit(fault)?.terminate())
       case 'freeze':
-        return outcomeOf(await this.#hit(fault)?.holdWhile(this.#calm.pause(fault.forMs)))
       case 'scale-out':
-        return this.#scaleOut(fault)
       case 'scale-in':
-        return this.#scaleInTo(fault)
       case 'rebalance':
-        return this.#rebalance(fault.forMs)
+        return this.#crews[fault.service].apply(fault)
       case 'node-kill':
         if (broker.state === 'down') return 'skipped'
         return this.#onNodes(fault.kind, () => nodes[fault.node].killAndStart(() => this.#calm.pause(fault.downMs)))
@@ -124,7 +113,7 @@ export class SettleWorld {
         await this.failovers.during(fault.kind, broker.freezeWhile(this.#calm.pause(fault.forMs)))
         return 'applied'
       case 'cut':
-        return outcomeOf(await legs[fault.leg].apply(fault.fault, { withinMs: bounds.legWaitMs }))
+        return outcomeOf(await legs[fault.leg].apply(fault.fault, { withinMs: legWaitMs }))
     }
   }
 
@@ -136,70 +125,11 @@ export class SettleWorld {
   /** Ends all processes: in good order, so that their exit codes count, or at once. */
   async end(how: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     this.calm()
-    const retire = { with: how, withinMs: bounds.stopMs }
-    const services = Object.values(this.#running).flat()
-    await Promise.all([...services, this.engine.process].map(process => this.cast.retire(process, retire)))
-  }
-
-  #hit({ service, nth }: { readonly service: ServiceKind; readonly nth: number }): Supervised | undefined {
-    const alive = this.#running[service].filter(({ pid }) => pid !== null)
-    return alive[nth % Math.max(1, alive.length)]
-  }
-
-  #kill(process: Supervised | undefined): boolean {
-    const atMs = this.#options.trace.nowMs
-    if (!process?.kill()) return false
-    this.failovers.killed(process.name, atMs)
-    return true
-  }
-
-  async #scaleOut({ by, forMs, end }: Extract<SettleFault, { kind: 'scale-out' }>): Promise<FaultOutcome> {
-    const { settle } = this.#running
-    if (settle.length + by > mostSettle) return 'skipped'
-    const extras = Array.from({ length: by }, () => this.#process('settle', `settle-extra-${++this.#extras}`))
-    for (const extra of extras) {
-      settle.push(extra)
-      extra.start()
-    }
-    await this.#calm.pause(forMs)
-    const retire = async (extra: Supervised): Promise<void> => {
-      if (end === 'SIGKILL') this.failovers.killed(extra.name, this.#options.trace.nowMs)
-      settle.splice(settle.indexOf(extra), 1)
-      await this.cast.retire(extra, { with: end, withinMs: bounds.stopMs })
-    }
-    await Promise.all(extras.map(retire))
-    return 'applied'
-  }
-
-  async #scaleInTo({ stays, forMs }: Extract<SettleFault, { kind: 'scale-in' }>): Promise<FaultOutcome> {
-    const one = this.#hit({ service: 'settle', nth: stays })
-    if (!one || this.#scaleIn) return 'skipped'
-    // Whoever ends now comes up again only when it is over; so does the one that stays, should a fault hit it.
-    const wait = this.#calm.pause(forMs)
-    this.#scaleIn = wait
-    for (const process of this.#running.settle) if (process !== one) process.terminate()
-    await wait
-    this.#scaleIn = null
-    return 'applied'
-  }
-
-  async #rebalance(forMs: number): Promise<FaultOutcome> {
-    const { kafka, names } = this.#options
-    try {
-      const membership = await kafka.join({
-        group: names.groups.settle,
-        topic: names.topics.users,
-        onAssignment: () => {},
-        onFailure: () => {},
-      })
-      await this.#calm.pause(forMs)
-      await membership.leave()
-      return 'applied'
-    } catch (error) {
-      // The broker was down or the group did not settle: it was hit by something else.
-      if (error instanceof KafkaFailure) return 'skipped'
-      throw error
-    }
+    const { cast, engine } = this
+    await Promise.all([
+      ...Object.values(this.#crews).map(crew => crew.end(how)),
+      cast.retire(engine.process, { with: how, withinMs: engineStopMs }),
+    ])
   }
 
   async #onNodes(kind: SettleFault['kind'], act: () => Promise<unknown>): Promise<FaultOutcome> {
@@ -213,17 +143,19 @@ export class SettleWorld {
     return 'applied'
   }
 
-  #process(service: ServiceKind, name: string): Supervised {
-    const isSettle = service === 'settle'
-    return this.cast.add({
-      ...{ name, entry: serviceEntries[service], env: () => this.#options.serviceEnv[service] },
-      onLine: line => {
-        this.#options.trace.log(name, line)
-        if (isSettle) this.#readSettle(name, line)
-      },
-      onStart: () => this.failovers.started(name),
-      onExit: () => this.failovers.ended(name),
-      gate: async () => void (isSettle && (await this.#scaleIn)),
+  #crew(service: ServiceKind): Crew {
+    const { kafka, names, trace, serviceEnv } = this.#options
+    const { failovers } = this
+    return new Crew({
+      ...{ service, usual: usual[service], most: mostSettle, cast: this.cast, calm: this.#calm, trace },
+      env: () => serviceEnv[service],
+      onKill: (name, atMs) => failovers.killed(name, atMs),
+      onStart: name => failovers.started(name),
+      onEnd: name => failovers.ended(name),
+      ...(service === 'settle' && {
+        joins: { kafka, group: names.groups.settle, topic: names.topics.users },
+        onLine: (name, line) => this.#readSettle(name, line),
+      }),
     })
   }
 
