@@ -23,12 +23,12 @@ export class MemoryOfDrain implements Onlooker {
   }
 }
 
-/** Means of what was seen from 8 to 12 % of the records, and over the last tenth. */
+/** Means of what was seen from 5 to 15 % of the records, and over the last tenth. */
 export const memoryAlong = (
   samples: readonly { readonly records: number; readonly mb: number }[],
   records: number,
 ): MemoryAlong => {
   const between = (from: number, to: number): number =>
     mean(samples.filter(each => each.records >= from * records && each.records <= to * records).map(each => each.mb))
-  return { maxMb: Math.max(...samples.map(each => each.mb)), atTenthMb: between(0.08, 0.12), atEndMb: between(0.9, 1) }
+  return { maxMb: Math.max(...samples.map(each => each.mb)), atTenthMb: between(0.05, 0.15), atEndMb: between(0.9, 1) }
 }

@@ -84,7 +84,7 @@ export const figuresOfGrowth = (measured: {
     lessIsBetter({
       ...{ name: 'resident memory, flat', ours: measured.memory.atEndMb, reference: measured.memory.atTenthMb },
       ...{ bar: bars.flat, unit: 'MB' },
-      method: `${sampled}: mean over the last tenth of the records; reference: mean from 8 to 12 % of them, about ${few} trades`,
+      method: `${sampled}: mean over the last tenth of the records; reference: mean from 5 to 15 % of them, about ${few} trades`,
     }),
   ]
 }

@@ -8,14 +8,21 @@ type DrainOptions = {
   /** Of each partition of `user.outputs`. */
   readonly ends: ReadonlyMap<number, Pos>
   readonly withinMs: number
+  /** What comes first is not measured: a process that has just started compiles itself. */
+  readonly warmUpRecords?: number
   readonly onlooker?: Onlooker
 }
 
-export type Rows = Drained & { readonly rows: number; readonly records: number }
+export type Rows = Drained & {
+  readonly rows: number
+  readonly records: number
+  /** Of the rows those that came within the time. */
+  readonly measuredRows: number
+}
 
 /**
- * load on what `user.outputs` holds: from the last look before its first record to all of it visible in StarRocks and
- * committed.
+ * load on what `user.outputs` holds: from the last look before its first record that is measured to all of it visible in
+ * StarRocks and committed.
  * @throws Error when StarRocks did not take each load at once
  */
 export const drainByLoad = (place: Place, { ends, ...options }: DrainOptions): Promise<Rows> =>
@@ -61,25 +68,30 @@ const drain = async (
     /** What would make the figures worthless. */
     readonly problem: (metrics: string) => readonly string[]
     readonly withinMs: number
+    readonly warmUpRecords?: number
     readonly onlooker?: Onlooker
   },
 ): Promise<Rows> => {
-  const { isDone, problem, withinMs, onlooker } = options
+  const { isDone, problem, withinMs, warmUpRecords = 1, onlooker } = options
   const service = await BenchService.start(name, place)
   try {
     let text = ''
     const count = (what: 'records' | 'rows'): number => sumsOfMetrics(text).get(`settle_${name}_${what}_total`) ?? 0
+    let before = 0
     const progress = async () => {
       text = await service.metrics()
       onlooker?.look(count('records'), service.pid)
-      if (count('records') === 0) return 'nothing'
+      if (count('records') < warmUpRecords) {
+        before = count('rows')
+        return 'nothing'
+      }
       return isDone(text) ? 'all' : 'some'
     }
     const drained = await follow(service, { progress, withinMs })
     const problems = problem(text)
     if (problems.length > 0) throw new Error(`${name} did not do it well, its figures say nothing: ${problems.join()}`)
     await service.stop()
-    return { ...drained, rows: count('rows'), records: count('records') }
+    return { ...drained, rows: count('rows'), records: count('records'), measuredRows: count('rows') - before }
   } finally {
     await service.kill()
   }

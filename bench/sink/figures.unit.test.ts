@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { isMissed } from '../figure.ts'
 import { figuresOf, type Measured } from './figures.ts'
 
-const rows = (count: number, seconds: number) => ({ rows: count, records: count, seconds, cpuUs: 1 })
+const rows = (count: number, seconds: number) => ({
+  rows: 2 * count,
+  records: count,
+  measuredRows: count,
+  seconds,
+  cpuUs: 1,
+})
 const roundOf = ({ loadSeconds = 10, curlSeconds = 8 }) => ({
   trades: 1000,
   load: rows(20_000, loadSeconds),

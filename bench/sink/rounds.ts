@@ -15,7 +15,9 @@ import { requireSameRows } from './same-rows.ts'
 const rounds = 5
 /** Loaded before anything is measured: the servers warm up, and the first rate says how many make a round. */
 const firstTrades = 3_000
-const loadSeconds = 10
+const loadSeconds = 20
+/** Of a round's records. */
+export const warmUpShare = 1 / 3
 const mostTrades = 40_000
 const within = { withinMs: 300_000 }
 
@@ -46,9 +48,12 @@ export const measureRounds = async (
   )
   ending.defer(() => preparer.stop())
 
-  const round = async (trades: number, question: MakerQuestion): Promise<Round> => {
+  const round = async (trades: number, question: MakerQuestion, warmUpRecords?: number): Promise<Round> => {
     const { lastPos, ends } = await prepareTopics(stream, maker, question)
-    const load = await drainByLoad(place, { ends, ...within })
+    const load = await drainByLoad(place, {
+      ...{ ends, ...within },
+      ...(warmUpRecords === undefined ? {} : { warmUpRecords }),
+    })
     const { files } = await preparer.ask({ dir }, within)
     const curl = await postWithCurl(files, { starrocks, database: posted, dir })
     await rm(dir, { recursive: true })
@@ -64,12 +69,13 @@ export const measureRounds = async (
   await round(0, { kind: 'open' })
   const first = await round(firstTrades, { kind: 'trade', trades: firstTrades })
   const trades = Math.min(mostTrades, Math.ceil((loadSeconds * scale * firstTrades) / first.load.seconds))
+  const warmUpRecords = Math.ceil((warmUpShare * first.load.records * trades) / firstTrades)
   const measured: Round[] = []
   for (let number = 1; number <= rounds; number++) {
-    const done = await round(trades, { kind: 'trade', trades })
+    const done = await round(trades, { kind: 'trade', trades }, warmUpRecords)
     measured.push(done)
     const { load, curl, archive, cpMbPerSecond } = done
-    const thousands = [load, curl].map(({ rows, seconds }) => (rows / seconds / 1000).toFixed(1))
+    const thousands = [load.measuredRows / load.seconds, curl.rows / curl.seconds].map(each => (each / 1000).toFixed(1))
     const megabytes = [archive.mbPerSecond, cpMbPerSecond].map(each => each.toFixed(1))
     say(
       `round ${number} of ${trades} trades: load ${thousands[0]}, curl ${thousands[1]} thousand rows/s; archive ${megabytes[0]}, cp ${megabytes[1]} MB/s`,
