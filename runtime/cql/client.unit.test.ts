@@ -72,6 +72,11 @@ describe('parameters', () => {
       }),
     )
   })
+  test('a value within another that outgrows what was reserved keeps its length', () => {
+    const all = [{ a: 1n, b: 'x'.repeat(1_000_000), c: 2, d: [3] }]
+    const bytes = encodeParams([all], 'x').values[0] as Buffer
+    expect(bytes.equals(driver.encode(all, { code: codes.list, info: udt }))).toBe(true)
+  })
   test('an int64 passes at its edges; beyond, wherever it hides, it is refused', () => {
     expect(encodeParams([max, -max - 1n], 'x').bytes).toBe(24)
     const hidden: CqlParam[] = [

@@ -109,7 +109,9 @@ class Writer {
     if (isUnset(value)) return this.#int(-1)
     const at = this.#at
     this.#int(0)
-    this.#view.setInt32(at, this.value(value) - at - 4)
+    // Known before the view is: writing it may have moved everything to a larger one.
+    const end = this.value(value)
+    this.#view.setInt32(at, end - at - 4)
   }
 
   #int(value: number): void {

@@ -31,8 +31,8 @@ export type CqlStatement = { readonly cql: string; readonly params: readonly Cql
 
 /**
  * What a statement is given. A bigint must fit an int64 unless it is wrapped in `CqlVarint`; a tuple is a `CqlTuple`;
- * a UDT an object with the type's fields in the type's order; a number is an int. null and an empty list or map leave the column unset: no tombstone; within a
- * tuple or a UDT both are null.
+ * a UDT an object with the type's fields in the type's order; a number is an int. null and an empty list or map leave
+ * the column unset: no tombstone; within a tuple or a UDT both are null.
  */
 export type CqlParam =
   | bigint
