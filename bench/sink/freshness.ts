@@ -10,8 +10,8 @@ export const ordersPerSecond = 500
 export const probesPerSecond = 20
 const outputsPerProbe = ordersPerSecond / probesPerSecond
 const fullSeconds = 60
-/** Three processes compile themselves first. */
-const warmUpSeconds = 20
+/** The processes compile themselves first, Kafka the longest of all. */
+const warmUpSeconds = 60
 const withinMs = 300_000
 /** What stands between the log and StarRocks, and the archive beside it. */
 const services: readonly ServiceName[] = ['repartition', 'load', 'archive']

@@ -15,7 +15,7 @@ import { requireSameRows } from './same-rows.ts'
 const rounds = 5
 /** Loaded before anything is measured: the servers warm up, and the first rate says how many make a round. */
 const firstTrades = 3_000
-const loadSeconds = 20
+const loadSeconds = 30
 /** Of a round's records. */
 export const warmUpShare = 1 / 3
 const mostTrades = 40_000

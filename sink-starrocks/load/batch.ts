@@ -63,8 +63,10 @@ export class Batch {
     if (rows.length > 0 && (this.#oldestPos === null || progress.pos < this.#oldestPos)) this.#oldestPos = progress.pos
   }
 
+  /** The largest first: of several loads side by side the last should not be the longest. */
   get tables(): TableName[] {
-    return [...this.#tables.keys()]
+    const sizes = [...this.#tables].map(([table, { texts }]) => ({ table, bytes: texts.length }))
+    return sizes.sort((one, other) => other.bytes - one.bytes).map(({ table }) => table)
   }
 
   /** Made when it is needed: where rows were replaced, it is a copy of those that were not. */

@@ -58,7 +58,7 @@ export class LoadRound {
     this.#buffer = new RowBuffer(options.clock, options.rule)
     // Readers race it with their own work; without one nobody needs to hear.
     this.#failed.promise.catch(() => {})
-    this.#over = this.#loop().catch((error: unknown) => this.#failed.reject(error))
+    this.#over = this.#loop().catch((error: unknown) => this.#fail(error))
   }
 
   /** No partition is left, or the loop failed: the next partition needs a new round. */
@@ -116,8 +116,10 @@ export class LoadRound {
     await cutting
   }
 
+  /** A batch is committed while the next is being loaded: what is loaded and not committed is loaded again, no harm done. */
   async #loop(): Promise<void> {
     const { events, clock } = this.#options
+    let committed: Promise<void> = Promise.resolve()
     try {
       for (;;) {
         events.state('waiting')
@@ -128,13 +130,26 @@ export class LoadRound {
         events.state('loading')
         if ((await this.#load(batch)) === 'abandoned') return
         events.state('committing')
-        await Promise.all([...batch.progress].map(([owner, progress]) => this.#commit(owner, progress)))
-        events.flushed(batch, cause, clock.monotonicMs() - startedMs)
+        await committed
+        committed = this.#commitAll(batch).then(
+          () => events.flushed(batch, cause, clock.monotonicMs() - startedMs),
+          error => this.#fail(error),
+        )
       }
     } finally {
       this.#stop.abort()
+      await committed
       events.state('over')
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#stop.abort()
+    this.#failed.reject(error)
+  }
+
+  async #commitAll({ progress }: Batch): Promise<void> {
+    await Promise.all([...progress].map(([owner, each]) => this.#commit(owner, each)))
   }
 
   /** All tables of a batch, a few at a time; the first that fails stops the others before their next attempt. */
