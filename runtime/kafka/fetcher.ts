@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { AwaitedReaders } from './awaited-readers.ts'
 import { classify, wasAnswered } from './classify.ts'
 import type { Client } from './client.ts'
@@ -24,6 +25,8 @@ type Waiting = Request & { readonly resolve: (answer: Answer) => void; readonly 
 
 const defaultMaxBytes = 512 * 1024
 const maxResponseBytes = 16 * 1024 * 1024
+/** Fewer records than this in one answer are few: whoever is behind gets many times as many. */
+const fewRecords = 100
 /** Longer than any service works on one answer, but for one that its own store holds up. */
 const readerForgottenAfterMs = 5_000
 
@@ -35,6 +38,8 @@ export type FetcherOptions = {
   readonly waitMs: number
   /** The same while a reader works on what he was given: what he asks for then waits behind it. */
   readonly awaitedWaitMs: number
+  /** From one fetch that brought few records to the next at the same broker, at least; 0 for whoever wants each at once. */
+  readonly gatherMs: number
 }
 
 /**
@@ -48,20 +53,22 @@ export class GrouplessFetcher implements Fetcher {
   readonly #limits: KafkaLimits
   readonly #waitMs: number
   readonly #awaitedWaitMs: number
+  readonly #gatherMs: number
   readonly #readers = new AwaitedReaders({ forgetAfterMs: readerForgottenAfterMs })
   readonly #topics = new Set<string>()
   #connected: Promise<void> | null = null
   #waiting: Waiting[] = []
   #scheduled = false
   readonly #busy = new Set<string>()
-  #closed = false
+  readonly #end = new AbortController()
 
-  constructor({ client, limits, waitMs, awaitedWaitMs }: FetcherOptions) {
+  constructor({ client, limits, waitMs, awaitedWaitMs, gatherMs }: FetcherOptions) {
     this.#client = client
     this.#cluster = openCluster(client.kafka)
     this.#limits = limits
     this.#waitMs = waitMs
     this.#awaitedWaitMs = awaitedWaitMs
+    this.#gatherMs = gatherMs
   }
 
   read(request: {
@@ -70,7 +77,7 @@ export class GrouplessFetcher implements Fetcher {
     readonly offset: bigint
     readonly maxBytes?: number
   }): Promise<Answer> {
-    if (this.#closed) return Promise.reject(new KafkaFailure('retriable', 'the fetcher is closed'))
+    if (this.#end.signal.aborted) return Promise.reject(new KafkaFailure('retriable', 'the fetcher is closed'))
     const { promise, resolve, reject } = Promise.withResolvers<Answer>()
     this.#readers.asked(nameOf(request))
     this.#waiting.push({ ...request, maxBytes: request.maxBytes ?? defaultMaxBytes, resolve, reject })
@@ -79,7 +86,7 @@ export class GrouplessFetcher implements Fetcher {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
+    this.#end.abort()
     for (const waiting of this.#waiting) waiting.reject(new KafkaFailure('retriable', 'the fetcher is closed'))
     this.#waiting = []
     await within(this.#limits.closeMs, 'close the fetcher', this.#cluster.disconnect()).catch(() => {})
@@ -142,6 +149,8 @@ export class GrouplessFetcher implements Fetcher {
 
   async #fetch(leader: string, requests: readonly Waiting[]): Promise<void> {
     this.#busy.add(leader)
+    const startedMs = performance.now()
+    let brought = 0
     try {
       const { responses } = await within(this.#limits.askMs, 'fetch', this.#ask(leader, requests))
       const answers = new Map<string, FetchedPartition>()
@@ -149,15 +158,23 @@ export class GrouplessFetcher implements Fetcher {
         for (const data of partitions) answers.set(`${topicName}-${data.partition}`, data)
       for (const request of requests) {
         const answer = answerOf(request, answers.get(nameOf(request)))
+        brought += answer.records.length
         if (answer.records.length > 0) this.#readers.given(nameOf(request), performance.now())
         request.resolve(answer)
       }
     } catch (error) {
       await this.#failed(error, requests)
     } finally {
+      if (brought < fewRecords) await this.#gather(startedMs)
       this.#busy.delete(leader)
       if (this.#waiting.length > 0) this.#schedule()
     }
+  }
+
+  /** Lets more come together: a request costs both sides as much for one record as for a hundred. */
+  async #gather(startedMs: number): Promise<void> {
+    const leftMs = this.#gatherMs - (performance.now() - startedMs)
+    if (leftMs > 0) await delay(leftMs, undefined, { signal: this.#end.signal }).catch(() => {})
   }
 
   async #ask(leader: string, requests: readonly Waiting[]): ReturnType<ClusterBroker['fetch']> {

@@ -28,6 +28,11 @@ export type KafkaOptions = Omit<ClientOptions, 'limits' | 'log'> & {
   readonly txWriters?: 'here' | 'threads'
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
+  /**
+   * How long fetchers let records come together while few come, in ms: for services that gather them anyhow. Unset:
+   * each is fetched at once.
+   */
+  readonly gatherMs?: number
   /** Others than usual: tests of faults would take minutes. */
   readonly limits?: Partial<KafkaLimits>
 }
@@ -41,7 +46,7 @@ export const openKafka = (options: KafkaOptions): KafkaPort => new GuardedKafka(
  */
 export const openKafkaFrom = (
   settings: KafkaSettings,
-  own: Pick<KafkaOptions, 'clientId' | 'log' | 'txWriters'>,
+  own: Pick<KafkaOptions, 'clientId' | 'log' | 'txWriters' | 'gatherMs'>,
 ): KafkaPort =>
   openKafka({
     ...own,
@@ -81,7 +86,8 @@ class GuardedKafka implements KafkaPort {
   }
 
   openFetcher(): Fetcher {
-    return new GrouplessFetcher({ client: this.#openClient(), limits: this.#limits, ...fetchWait })
+    const { gatherMs = 0 } = this.#options
+    return new GrouplessFetcher({ client: this.#openClient(), limits: this.#limits, ...fetchWait, gatherMs })
   }
 
   bounds(topic: string): Promise<ReadonlyMap<number, PartitionBounds>> {

@@ -42,6 +42,7 @@ await runService({
     const kafka = openKafkaFrom(settings, {
       clientId: `${settings.STREAM}.archive.${settings.INSTANCE}`,
       log: context.log,
+      gatherMs: limits.gatherMs,
     })
     const service = new ArchiveService({
       ...context,

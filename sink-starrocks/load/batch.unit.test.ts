@@ -47,6 +47,16 @@ describe('Batch', () => {
     expect(batch.bodyOf('ledger').body.toString()).toBe('1\t\\N\n2\tx\n')
   })
 
+  it('names its largest table first', () => {
+    const batch = new Batch()
+    batch.add(owner, at(1n), [
+      { table: 'trades', cells: ['short'], latest: null },
+      { table: 'ledger', cells: ['a long one'], latest: null },
+      { table: 'orders', cells: ['a'], latest: null },
+    ])
+    expect(batch.tables).toEqual(['ledger', 'trades', 'orders'])
+  })
+
   it('is enclosed as soon as one text needs it', () => {
     const batch = new Batch()
     batch.add(owner, at(1n), [{ table: 'orders', cells: ['plain'], latest: null }])

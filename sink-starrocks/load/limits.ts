@@ -3,6 +3,8 @@ import type { FlushRule } from './row-buffer.ts'
 
 /** Bounds of this service that are nobody's to set; settings have their own in settings.ts. */
 export const limits = {
+  /** Records that come one by one are fetched some together: a small part of any FLUSH_MS that StarRocks bears. */
+  gatherMs: 50,
   /** Tables whose loads are under way at the same time. */
   tablesInFlight: 3,
   /** Waits between attempts grow from the first to the longest. */

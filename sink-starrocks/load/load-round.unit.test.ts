@@ -97,6 +97,41 @@ describe('LoadRound', () => {
     expect(await settled(third)).toBe('settled')
   })
 
+  it('loads the next batch while one is committed, and commits one after the other', async () => {
+    const starrocks = new HeldStarRocks()
+    const round = roundOn(starrocks, new TestClock())
+    const asked: bigint[] = []
+    const first = Promise.withResolvers<void>()
+    const commit = async ({ n }: Progress): Promise<void> => {
+      asked.push(n)
+      if (n === 1n) await first.promise
+    }
+    const worker = round.open(0, { commit, signal: new AbortController().signal })
+    await worker.take(numbered(1))
+    await worker.take(numbered(2))
+    await settled(Promise.resolve())
+    starrocks.release()
+    await settled(Promise.resolve())
+    const second = starrocks.requests.length
+    expect({ asked, second }).toEqual({ asked: [1n], second: 2 * limits.tablesInFlight })
+    starrocks.release()
+    await settled(Promise.resolve())
+    expect(asked).toEqual([1n])
+    first.resolve()
+    await settled(Promise.resolve())
+    expect(asked).toEqual([1n, 2n])
+  })
+
+  it('ends when a commit fails, though nothing more comes', async () => {
+    const round = roundOn(new FakeStarRocks(), new TestClock())
+    const commit = (): Promise<void> => Promise.reject(new Error('no such group'))
+    const worker = round.open(0, { commit, signal: new AbortController().signal })
+    await worker.take(numbered(1))
+    await expect(worker.failed).rejects.toThrow('no such group')
+    expect(round.isEnding).toBe(true)
+    await worker.close()
+  })
+
   it('lets go of a partition that waits for room', async () => {
     const round = roundOn(new HeldStarRocks(), new TestClock())
     const over = new AbortController()

@@ -7,7 +7,7 @@ import { checkDatabase } from '../../runtime/starrocks/check-database.ts'
 import { openMysql } from '../../runtime/starrocks/mysql.ts'
 import { SqlFailure } from '../../runtime/starrocks/sql-port.ts'
 import { openStreamLoad } from '../../runtime/starrocks/stream-load.ts'
-import { relationProblems } from './limits.ts'
+import { limits, relationProblems } from './limits.ts'
 import { LoadService } from './load.ts'
 import { readReference } from './read-reference.ts'
 import { loadSettings } from './settings.ts'
@@ -34,7 +34,7 @@ await runService({
     }).catch((error: unknown) => {
       throw error instanceof SqlFailure ? unreachable(error) : error
     })
-    const kafka = openKafkaFrom(settings, { clientId: `${names.stream}.load`, log })
+    const kafka = openKafkaFrom(settings, { clientId: `${names.stream}.load`, log, gatherMs: limits.gatherMs })
     const service = new LoadService({
       kafka,
       streamLoad: openStreamLoad({
