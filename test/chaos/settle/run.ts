@@ -10,13 +10,11 @@ import { holdToVerify, told } from '../hold-to-verify.ts'
 import { exitRows, memoryText, type Report, type ReportRow } from '../report.ts'
 import { storm, stormRows, stormShortfalls } from '../storm.ts'
 import { failoverRows, failoverText, judgeFailovers } from './failover-report.ts'
-import { kindOf, settleMenu } from './faults.ts'
+import { kindOf, meanGapMs, settleMenu } from './faults.ts'
 import { SettleStage } from './stage.ts'
 
 /** 30 in three minutes, and as many a minute in a longer run. */
 const leastFaultsPerMinute = 10
-/** Between two faults on average: some are skipped. */
-const meanGapMs = 3800
 const bounds = {
   /** From when all faults are over to everything being settled and committed: a longer time is a violation. */
   catchUpMs: 120_000,
@@ -57,7 +55,7 @@ const withinChaos = async (run: ChaosRun, stage: SettleStage): Promise<Report> =
   const stored = await checkEverything(run, stage, each.caughtUpMs === null ? 'behind' : 'at rest')
   const memory = each.memoryOf('settle', bounds.memory)
   for (const problem of memory.problems) trace.violate(`settle: ${problem}`, { shown: 'alone' })
-  const judged = judgeFailovers(failovers.all)
+  const judged = judgeFailovers(failovers.all, run.settings)
   for (const problem of judged.violations) trace.violate(problem, { shown: 'alone' })
   await writeFile(join(dir, 'failovers.txt'), failoverText(failovers.all))
   const rows: ReportRow[] = [
