@@ -68,6 +68,20 @@ export const rebalance = <S extends string>(random: Random, service: S): Service
   forMs: random.between(500, 4000),
 })
 
+const kinds: Readonly<Record<ServiceFault<string>['kind'], true>> = {
+  kill: true,
+  stop: true,
+  freeze: true,
+  'scale-out': true,
+  'scale-in': true,
+  rebalance: true,
+}
+
+/** What the crew of its service does, among all that a target may suffer. */
+export const isServiceFault = <F extends { readonly kind: string }>(
+  fault: F,
+): fault is Extract<F, ServiceFault<string>> => Object.hasOwn(kinds, fault.kind)
+
 /** As it is counted. */
 export const serviceFaultKind = (fault: ServiceFault<string>): string =>
   `${fault.service}-${fault.kind}${fault.kind === 'freeze' && fault.forMs > sessionTimeoutMs ? ' past its session' : ''}`

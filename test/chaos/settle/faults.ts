@@ -5,6 +5,7 @@ import { type MenuItem, oneOf } from '../plan.ts'
 import {
   freeze,
   freezePastSession,
+  isServiceFault,
   kill,
   rebalance,
   scaleIn,
@@ -109,14 +110,8 @@ const cut = (random: Random): SettleFault => {
 
 /** As it is counted. */
 export const kindOf = (fault: SettleFault): string => {
+  if (isServiceFault(fault)) return serviceFaultKind(fault)
   switch (fault.kind) {
-    case 'kill':
-    case 'stop':
-    case 'freeze':
-    case 'scale-out':
-    case 'scale-in':
-    case 'rebalance':
-      return serviceFaultKind(fault)
     case 'cut':
       return `${fault.leg === 'kafka' ? 'kafka' : 'cql'} ${fault.fault.kind}`
     default:

@@ -7,6 +7,7 @@ import type { ChaosRun } from '../chaos-run.ts'
 import { firstOutputs } from '../engine-in-log.ts'
 import { holdLogToJournal } from '../hold-log-to-journal.ts'
 import { holdToVerify, told } from '../hold-to-verify.ts'
+import { onStage } from '../on-stage.ts'
 import { exitRows, memoryText, type Report, type ReportRow } from '../report.ts'
 import { storm, stormRows, stormShortfalls } from '../storm.ts'
 import { failoverRows, failoverText, judgeFailovers } from './failover-report.ts'
@@ -27,17 +28,7 @@ const without = new Set(['load', 'archive', 'archiveLog'] as const)
 /** TARGET=settle: everything from the start of the servers to the verdict; what it started is ended. */
 export const runSettle = async (run: ChaosRun): Promise<Report> => {
   run.say('Kafka and three Cassandras start')
-  const stage = await SettleStage.open(run)
-  let outcome: 'finished' | 'cut off' = 'cut off'
-  try {
-    const report = await withinChaos(run, stage)
-    outcome = 'finished'
-    return report
-  } finally {
-    // A run that failed keeps what it wrote.
-    const isGood = outcome === 'finished' && run.trace.violations.length === 0
-    await stage.close({ data: isGood ? 'removed' : 'kept' })
-  }
+  return await onStage(run, { open: () => SettleStage.open(run), act: stage => withinChaos(run, stage) })
 }
 
 const withinChaos = async (run: ChaosRun, stage: SettleStage): Promise<Report> => {

@@ -6,7 +6,7 @@ import { Crew } from '../crew.ts'
 import { Engine } from '../engine.ts'
 import { type FaultOutcome, outcomeOf } from '../fault-count.ts'
 import type { Leg } from '../leg.ts'
-import { sessionTimeoutMs } from '../service-faults.ts'
+import { isServiceFault, sessionTimeoutMs } from '../service-faults.ts'
 import type { StackServer } from '../stack-server.ts'
 import type { Line } from '../supervised.ts'
 import type { Trace } from '../trace.ts'
@@ -82,14 +82,8 @@ export class SettleWorld {
   /** Does it, and resolves when it is over; what finds nobody to hit, or another of its kind at work, is skipped. */
   async apply(fault: SettleFault): Promise<FaultOutcome> {
     const { broker, nodes, legs } = this.#options
+    if (isServiceFault(fault)) return this.#crews[fault.service].apply(fault)
     switch (fault.kind) {
-      case 'kill':
-      case 'stop':
-      case 'freeze':
-      case 'scale-out':
-      case 'scale-in':
-      case 'rebalance':
-        return this.#crews[fault.service].apply(fault)
       case 'node-kill':
         if (broker.state === 'down') return 'skipped'
         return this.#onNodes(fault.kind, () => nodes[fault.node].killAndStart(() => this.#calm.pause(fault.downMs)))
