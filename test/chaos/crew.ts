@@ -3,9 +3,25 @@ import { type ServiceName, serviceEntries } from '../../sim/pipeline/services.ts
 import type { Calm } from './calm.ts'
 import type { Cast, Part } from './cast.ts'
 import { type FaultOutcome, outcomeOf } from './fault-count.ts'
-import type { ServiceFault } from './service-faults.ts'
+import type { ServiceFault, Whose } from './service-faults.ts'
 import type { Line, Supervised } from './supervised.ts'
 import type { Trace } from './trace.ts'
+
+/** Who is told what befalls the processes of a crew, and knows which of them own partitions. */
+export interface Witness {
+  owns(name: string): boolean
+  started(name: string): void
+  /** By us, at one moment. */
+  killed(names: readonly string[]): void
+  /** Asked by us to stop. */
+  stopped(name: string): void
+  /** However it ended. */
+  ended(name: string): void
+  /** For as long as the wait takes. */
+  frozen(name: string, wait: Promise<unknown>): Promise<void>
+  /** Anything else that their group waits for. */
+  during<T>(what: string, work: Promise<T>): Promise<T>
+}
 
 export type CrewOptions = {
   readonly service: ServiceName
@@ -19,10 +35,7 @@ export type CrewOptions = {
   /** The group that a stranger joins for a rebalance, by a way to the broker that no fault is on. */
   readonly joins?: { readonly kafka: KafkaPort; readonly group: string; readonly topic: string }
   readonly onLine?: (name: string, line: Line) => void
-  /** By us, `atMs` of the trace. */
-  readonly onKill?: (name: string, atMs: number) => void
-  readonly onStart?: (name: string) => void
-  readonly onEnd?: (name: string) => void
+  readonly witness?: Witness
   readonly mends?: Part['mends']
 }
 
@@ -47,14 +60,13 @@ export class Crew {
 
   /** Does it, and resolves when it is over; what finds nobody to hit, or another of its kind at work, is skipped. */
   async apply(fault: ServiceFault<string>): Promise<FaultOutcome> {
-    const { calm } = this.#options
     switch (fault.kind) {
       case 'kill':
-        return outcomeOf(this.#kill(this.#hit(fault.nth)))
+        return outcomeOf(this.#kill(this.#hit(fault.nth, fault.whose)))
       case 'stop':
-        return outcomeOf(this.#hit(fault.nth)?.terminate())
+        return outcomeOf(this.#stop(this.#hit(fault.nth)))
       case 'freeze':
-        return outcomeOf(await this.#hit(fault.nth)?.holdWhile(calm.pause(fault.forMs)))
+        return outcomeOf(await this.#freeze(this.#hit(fault.nth), fault.forMs))
       case 'scale-out':
         return this.#scaleOut(fault)
       case 'scale-in':
@@ -71,20 +83,36 @@ export class Crew {
     await Promise.all(this.#running.splice(0).map(process => cast.retire(process, retire)))
   }
 
-  #hit(nth: number): Supervised | undefined {
+  #hit(nth: number, whose: Whose = 'any'): Supervised | undefined {
     const alive = this.#running.filter(({ pid }) => pid !== null)
-    return alive[nth % Math.max(1, alive.length)]
+    const owners = whose === 'owner' ? alive.filter(({ name }) => this.#options.witness?.owns(name)) : []
+    const among = owners.length > 0 ? owners : alive
+    return among[nth % Math.max(1, among.length)]
   }
 
   #kill(process: Supervised | undefined): boolean {
-    const atMs = this.#options.trace.nowMs
     if (!process?.kill()) return false
-    this.#options.onKill?.(process.name, atMs)
+    this.#options.witness?.killed([process.name])
+    return true
+  }
+
+  #stop(process: Supervised | undefined): boolean {
+    if (!process?.terminate()) return false
+    this.#options.witness?.stopped(process.name)
+    return true
+  }
+
+  async #freeze(process: Supervised | undefined, forMs: number): Promise<boolean> {
+    const release = process?.hold()
+    if (!process || !release) return false
+    const wait = this.#options.calm.pause(forMs)
+    await (this.#options.witness?.frozen(process.name, wait) ?? wait)
+    release()
     return true
   }
 
   async #scaleOut({ by, forMs, end }: Extract<ServiceFault<string>, { kind: 'scale-out' }>): Promise<FaultOutcome> {
-    const { service, most, calm, cast, trace, onKill } = this.#options
+    const { service, most, calm, cast, witness } = this.#options
     if (this.#running.length + by > most) return 'skipped'
     const extras = Array.from({ length: by }, () => this.#process(`${service}-extra-${++this.#extras}`))
     for (const extra of extras) {
@@ -92,15 +120,13 @@ export class Crew {
       extra.start()
     }
     await calm.pause(forMs)
-    const retire = async (extra: Supervised): Promise<void> => {
-      const index = this.#running.indexOf(extra)
-      // All of them were ended meanwhile.
-      if (index === -1) return
-      this.#running.splice(index, 1)
-      if (end === 'SIGKILL') onKill?.(extra.name, trace.nowMs)
-      await cast.retire(extra, { with: end, withinMs: bounds.stopMs })
-    }
-    await Promise.all(extras.map(retire))
+    // All of them may have been ended meanwhile.
+    const left = extras.filter(extra => this.#running.includes(extra))
+    for (const extra of left) this.#running.splice(this.#running.indexOf(extra), 1)
+    const alive = left.filter(({ pid }) => pid !== null).map(({ name }) => name)
+    if (end === 'SIGKILL') witness?.killed(alive)
+    else for (const name of alive) witness?.stopped(name)
+    await Promise.all(left.map(extra => cast.retire(extra, { with: end, withinMs: bounds.stopMs })))
     return 'applied'
   }
 
@@ -110,21 +136,21 @@ export class Crew {
     // Whoever ends now comes up again only when it is over; so does the one that stays, should a fault hit it.
     const wait = this.#options.calm.pause(forMs)
     this.#scaleIn = wait
-    for (const process of this.#running) if (process !== one) process.terminate()
-    await wait
+    for (const process of this.#running) if (process !== one) this.#stop(process)
+    await (this.#options.witness?.during(`scaled in to ${one.name}`, wait) ?? wait)
     this.#scaleIn = null
     return 'applied'
   }
 
   async #rebalance(forMs: number): Promise<FaultOutcome> {
-    const { calm, joins } = this.#options
+    const { calm, joins, witness } = this.#options
     if (!joins) return 'skipped'
     for (let tries = 1; tries <= bounds.joinTries; tries++)
       try {
         const nobody = { onAssignment: () => {}, onFailure: () => {} }
         const membership = await joins.kafka.join({ group: joins.group, topic: joins.topic, ...nobody })
-        await calm.pause(forMs)
-        await membership.leave()
+        const stay = calm.pause(forMs).then(() => membership.leave())
+        await (witness?.during('a stranger in the group', stay) ?? stay)
         return 'applied'
       } catch (error) {
         // The broker was down or the group did not settle: it was hit by something else.
@@ -135,15 +161,15 @@ export class Crew {
   }
 
   #process(name: string): Supervised {
-    const { service, cast, trace, env, onLine, onStart, onEnd, mends } = this.#options
+    const { service, cast, trace, env, onLine, witness, mends } = this.#options
     return cast.add({
       ...{ name, entry: serviceEntries[service], env: () => env(name) },
       onLine: line => {
         trace.log(name, line)
         onLine?.(name, line)
       },
-      onStart: () => onStart?.(name),
-      onExit: () => onEnd?.(name),
+      onStart: () => witness?.started(name),
+      onExit: () => witness?.ended(name),
       gate: async () => void (await this.#scaleIn),
       ...(mends && { mends }),
     })

@@ -6,6 +6,10 @@ export type MenuItem<F> = {
   readonly weight: number
   /** Two of this kind lie at least this far apart: what takes long to mend must leave time for progress. */
   readonly spacingMs: number
+  /** For so long after it nothing is drawn that stands in its way: what it set going is to be seen by itself. */
+  readonly aloneMs?: number
+  /** Not drawn while another is left alone. */
+  readonly standsInTheWay?: true
   readonly draw: (random: Random) => F
 }
 
@@ -13,7 +17,7 @@ export type Planned<F> = { readonly atMs: number; readonly fault: F }
 
 /**
  * All faults of a run, drawn before it begins: the same seed, length and menu give the same plan. Gaps are random
- * around their mean; a kind that came too recently is drawn again.
+ * around their mean; a kind that came too recently, or stands in the way of one that is left alone, is drawn again.
  */
 export const drawPlan = <F>({
   seed,
@@ -29,14 +33,20 @@ export const drawPlan = <F>({
   const plan: Planned<F>[] = []
   const lastMs = new Map<MenuItem<F>, number>()
   let atMs = 0
+  let aloneUntilMs = 0
   for (let step = 0; ; step++) {
     const random = new Random({ seed, step })
     atMs += random.between(1, 2 * meanGapMs)
     if (atMs >= durationMs) return plan
-    const open = menu.filter(item => atMs - (lastMs.get(item) ?? -item.spacingMs) >= item.spacingMs)
+    const open = menu.filter(
+      item =>
+        atMs - (lastMs.get(item) ?? -item.spacingMs) >= item.spacingMs &&
+        (atMs >= aloneUntilMs || !item.standsInTheWay),
+    )
     const item = drawItem(random, open)
     if (!item) continue
     lastMs.set(item, atMs)
+    aloneUntilMs = Math.max(aloneUntilMs, atMs + (item.aloneMs ?? 0))
     plan.push({ atMs, fault: item.draw(random) })
   }
 }

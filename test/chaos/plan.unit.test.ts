@@ -25,6 +25,22 @@ it('has every kind in ten minutes', () => {
   )
 })
 
+it('leaves alone what is to be seen by itself', () => {
+  const menu: readonly MenuItem<string>[] = [
+    { weight: 10, spacingMs: 5000, aloneMs: 2000, draw: () => 'alone' },
+    { weight: 10, spacingMs: 0, standsInTheWay: true, draw: () => 'in the way' },
+    { weight: 10, spacingMs: 0, draw: () => 'beside' },
+  ]
+  const plan = drawPlan({ seed: 1n, durationMs: 600_000, meanGapMs: 100, menu })
+  const alone = plan.filter(({ fault }) => fault === 'alone')
+  expect(alone.length).toBeGreaterThan(50)
+  const meanwhile = alone.flatMap(({ atMs: fromMs }) =>
+    plan.filter(({ atMs }) => atMs > fromMs && atMs < fromMs + 2000).map(({ fault }) => fault),
+  )
+  expect(new Set(meanwhile)).toEqual(new Set(['beside']))
+  expect(plan.some(({ fault }) => fault === 'in the way')).toBe(true)
+})
+
 it('keeps a kind apart from itself', () => {
   const menu: readonly MenuItem<string>[] = [
     { weight: 100, spacingMs: 5000, draw: () => 'rare' },

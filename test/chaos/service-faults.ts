@@ -4,9 +4,13 @@ import { oneOf } from './plan.ts'
 /** Which of the processes of its service that run at that moment: counted around. */
 type Hit<S> = { readonly service: S; readonly nth: number }
 
+/** One that owns partitions, if there is one that is known to; or any. */
+export type Whose = 'owner' | 'any'
+
 /** What may befall the processes of a service, whatever it does. */
 export type ServiceFault<S extends string> =
-  | ({ readonly kind: 'kill' | 'stop' } & Hit<S>)
+  | ({ readonly kind: 'kill'; readonly whose: Whose } & Hit<S>)
+  | ({ readonly kind: 'stop' } & Hit<S>)
   | ({ readonly kind: 'freeze'; readonly forMs: number } & Hit<S>)
   /** More of them for a while, ended by a signal. */
   | {
@@ -26,8 +30,8 @@ export const sessionTimeoutMs = 6000
 
 const nth = (random: Random): number => random.below(60)
 
-export const kill = <S extends string>(random: Random, service: S): ServiceFault<S> => ({
-  ...{ kind: 'kill', service },
+export const kill = <S extends string>(random: Random, service: S, whose: Whose = 'any'): ServiceFault<S> => ({
+  ...{ kind: 'kill', service, whose },
   nth: nth(random),
 })
 
@@ -63,6 +67,20 @@ export const rebalance = <S extends string>(random: Random, service: S): Service
   ...{ kind: 'rebalance', service },
   forMs: random.between(500, 4000),
 })
+
+const kinds: Readonly<Record<ServiceFault<string>['kind'], true>> = {
+  kill: true,
+  stop: true,
+  freeze: true,
+  'scale-out': true,
+  'scale-in': true,
+  rebalance: true,
+}
+
+/** What the crew of its service does, among all that a target may suffer. */
+export const isServiceFault = <F extends { readonly kind: string }>(
+  fault: F,
+): fault is Extract<F, ServiceFault<string>> => Object.hasOwn(kinds, fault.kind)
 
 /** As it is counted. */
 export const serviceFaultKind = (fault: ServiceFault<string>): string =>

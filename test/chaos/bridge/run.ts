@@ -6,6 +6,7 @@ import type { LogCheck } from '../check-log.ts'
 import { endOfFlow, firstOutputs } from '../engine-in-log.ts'
 import { holdLogToJournal } from '../hold-log-to-journal.ts'
 import { LogProgress } from '../log-progress.ts'
+import { onStage } from '../on-stage.ts'
 import { readLast } from '../read-log.ts'
 import { exitRows, memoryText, type Report, type ReportRow, seconds } from '../report.ts'
 import { storm, stormRows, stormShortfalls } from '../storm.ts'
@@ -26,13 +27,10 @@ const bounds = {
 /** TARGET=bridge: everything from the start of Kafka to the verdict; what it started is ended. */
 export const runBridge = async (run: ChaosRun): Promise<Report> => {
   run.say('Kafka starts')
-  const stage = await BridgeStage.open(run)
-  try {
-    return await withinChaos({ run, world: stage.world, kafka: stage.kafka, names: stage.names })
-  } finally {
-    // A run that failed keeps what it wrote.
-    await stage.close({ data: run.trace.violations.length === 0 && !run.signal.aborted ? 'removed' : 'kept' })
-  }
+  return await onStage(run, {
+    open: () => BridgeStage.open(run),
+    act: ({ world, kafka, names }) => withinChaos({ run, world, kafka, names }),
+  })
 }
 
 type Chaos = {

@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest'
 import { Failovers, median, slowest } from './failovers.ts'
 
-const owners = (): Failovers => {
-  const failovers = new Failovers()
+/** Two owners, on a clock in our hands. */
+const owners = () => {
+  const clock = { nowMs: 0 }
+  const failovers = new Failovers(() => clock.nowMs)
   for (const [process, partitions] of [
     ['settle-1', [0, 1]],
     ['settle-2', [2]],
@@ -11,23 +13,38 @@ const owners = (): Failovers => {
     failovers.assigned(process, partitions)
     for (const partition of partitions) failovers.opened(process, partition)
   }
-  return failovers
+  const at = (ms: number, act: (failovers: Failovers) => unknown): void => {
+    clock.nowMs = ms
+    void act(failovers)
+  }
+  /** Something lasts: resolves when all that waits for its end has heard of it. */
+  const lasting = (fromMs: number, untilMs: number, act: (wait: Promise<void>) => Promise<unknown>) => {
+    const over = Promise.withResolvers<void>()
+    clock.nowMs = fromMs
+    const acting = act(over.promise)
+    return async () => {
+      clock.nowMs = untilMs
+      over.resolve()
+      await acting
+    }
+  }
+  const disturbances = () => failovers.all.map(({ disturbedBy }) => [...disturbedBy])
+  return { failovers, at, lasting, disturbances }
 }
 
 it('counts from the kill of an owner to the first write of each partition that it had', () => {
-  const failovers = owners()
-  failovers.killed('settle-1', 1000)
+  const { failovers, at } = owners()
+  at(1000, each => each.killed(['settle-1']))
   expect(failovers.all.map(slowest)).toEqual([null])
   // What the dead one had said before is heard late.
-  failovers.acknowledged('settle-1', 1, 1010)
+  at(1010, each => each.acknowledged('settle-1', 1))
   failovers.opened('settle-1', 0)
-  failovers.acknowledged('settle-2', 2, 2000)
-  failovers.acknowledged('settle-2', 0, 8000)
+  at(2000, each => each.acknowledged('settle-2', 2))
+  at(8000, each => each.acknowledged('settle-2', 0))
   expect(failovers.all.map(slowest)).toEqual([null])
   failovers.started('settle-1')
-  failovers.acknowledged('settle-1', 1, 9500)
-  failovers.acknowledged('settle-1', 1, 20_000)
-  void failovers.during('too late', Promise.resolve())
+  at(9500, each => each.acknowledged('settle-1', 1))
+  at(20_000, each => each.acknowledged('settle-1', 1))
   expect(failovers.all).toEqual([
     {
       process: 'settle-1',
@@ -36,41 +53,88 @@ it('counts from the kill of an owner to the first write of each partition that i
         [0, 7000],
         [1, 8500],
       ]),
-      outages: new Set(),
+      disturbedBy: new Set(),
     },
   ])
   expect(failovers.all.map(slowest)).toEqual([8500])
 })
 
-it('goes on counting from the first death when the next owner dies too', () => {
-  const failovers = owners()
-  failovers.killed('settle-2', 0)
+it('goes on counting from the first death when the next owner dies too, and is disturbed by that', () => {
+  const { failovers, at, disturbances } = owners()
+  at(0, each => each.killed(['settle-2']))
   failovers.opened('settle-1', 2)
-  failovers.killed('settle-1', 5000)
-  for (const partition of [0, 1, 2]) failovers.acknowledged('settle-3', partition, 12_000)
+  at(5000, each => each.killed(['settle-1']))
+  at(12_000, each => [0, 1, 2].map(partition => each.acknowledged('settle-3', partition)))
   expect(failovers.all.map(slowest)).toEqual([12_000, 7000])
+  expect(disturbances()).toEqual([['settle-1 killed'], []])
 })
 
-it('knows what was away meanwhile', async () => {
-  const failovers = owners()
-  const over = Promise.withResolvers<void>()
-  const early = failovers.during('broker-kill', over.promise)
-  failovers.killed('settle-1', 0)
-  over.resolve()
-  await early
-  failovers.killed('settle-2', 0)
-  failovers.acknowledged('settle-3', 2, 9)
-  await failovers.during('quorum-loss', Promise.resolve())
-  expect(failovers.all.map(({ outages }) => [...outages])).toEqual([['broker-kill', 'quorum-loss'], []])
+it('is not disturbed by who is killed at the same moment: both are missed together', () => {
+  const { at, disturbances } = owners()
+  at(0, each => each.killed(['settle-1', 'settle-2']))
+  at(8000, each => [0, 1, 2].map(partition => each.acknowledged('settle-3', partition)))
+  expect(disturbances()).toEqual([[], []])
+})
+
+it.each([
+  ['before it, for longer than its session', 0, 11_000, []],
+  ['until the session of the dead is over', 12_000, 16_000, []],
+  ['when the session of the dead is over', 15_000, 17_000, ['settle-3 frozen']],
+  ['while the next owner takes over', 17_000, 17_500, ['settle-3 frozen']],
+  ['past its own session, which is over first', 9000, 30_000, []],
+  ['past its own session, which is over later', 11_000, 30_000, ['settle-3 frozen']],
+  ['once everything is written', 18_000, 19_000, []],
+])('a freeze %s, from %d to %d', async (_, fromMs, untilMs, disturbedBy) => {
+  const { failovers, at, lasting, disturbances } = owners()
+  if (fromMs > 10_000) at(10_000, each => each.killed(['settle-2']))
+  const thaw = lasting(fromMs, untilMs, wait => failovers.frozen('settle-3', wait))
+  if (fromMs <= 10_000) at(10_000, each => each.killed(['settle-2']))
+  if (untilMs < 18_000) await thaw()
+  at(18_000, each => each.acknowledged('settle-1', 2))
+  if (untilMs >= 18_000) await thaw()
+  expect(disturbances()).toEqual([disturbedBy])
+})
+
+it('is disturbed by who is asked to stop, until it has left', () => {
+  const { at, disturbances } = owners()
+  at(0, each => each.killed(['settle-2']))
+  at(1000, each => each.stopped('settle-1'))
+  at(2000, each => each.ended('settle-1'))
+  at(5000, each => each.stopped('settle-3'))
+  at(6500, each => each.ended('settle-3'))
+  at(9000, each => each.acknowledged('settle-4', 2))
+  at(9500, each => each.stopped('settle-4'))
+  expect(disturbances()).toEqual([['settle-3 stopped']])
+})
+
+it('is disturbed by what is away meanwhile, and by what that leaves behind', async () => {
+  const { at, lasting, disturbances, failovers } = owners()
+  const start = lasting(0, 3000, wait => failovers.during('broker-kill', wait, { lingersMs: 6000 }))
+  at(1000, each => each.killed(['settle-1']))
+  await start()
+  at(3500, each => each.killed(['settle-2']))
+  at(9700, each => [0, 1, 2].map(partition => each.acknowledged('settle-3', partition)))
+  await lasting(9800, 9900, wait => failovers.during('quorum-loss', wait))()
+  expect(disturbances()).toEqual([['broker-kill', 'settle-2 killed'], []])
+})
+
+it('is not excused by what comes once the bar has passed', () => {
+  const { at, disturbances } = owners()
+  at(0, each => each.killed(['settle-2']))
+  at(12_000, each => each.killed(['settle-1']))
+  at(20_000, each => [0, 1, 2].map(partition => each.acknowledged('settle-3', partition)))
+  expect(disturbances()).toEqual([[], []])
 })
 
 it('is none of a process that owned nothing, or stopped, or was relieved before', () => {
-  const failovers = owners()
-  failovers.killed('settle-9', 0)
+  const { failovers, at } = owners()
+  at(0, each => each.killed(['settle-9']))
   failovers.ended('settle-2')
-  failovers.killed('settle-2', 0)
+  failovers.killed(['settle-2'])
+  expect(failovers.owns('settle-1')).toBe(true)
   failovers.assigned('settle-1', [])
-  failovers.killed('settle-1', 0)
+  failovers.killed(['settle-1'])
+  expect(failovers.owns('settle-1')).toBe(false)
   expect(failovers.all).toEqual([])
 })
 

@@ -5,6 +5,7 @@ import { type MenuItem, oneOf } from '../plan.ts'
 import {
   freeze,
   freezePastSession,
+  isServiceFault,
   kill,
   rebalance,
   scaleIn,
@@ -12,6 +13,7 @@ import {
   type ServiceFault,
   serviceFaultKind,
   stop,
+  type Whose,
 } from '../service-faults.ts'
 
 export type ServiceKind = 'settle' | 'repartition' | 'bridge'
@@ -38,25 +40,47 @@ const node = (random: Random): NodeNumber => oneOf(random, nodeNumbers)
 /** Settle is what is tried; the others bring it records that come in fits and starts. */
 const service = (random: Random): ServiceKind => oneOf(random, ['settle', 'settle', 'settle', 'repartition', 'bridge'])
 
-/** Weights add up to 100. Over 180 s and 60 faults a weight of 5 is three of its kind. */
+/** Between two faults on average: some are skipped. */
+export const meanGapMs = 3600
+
+/** As long as a fail-over takes that nothing stands in the way of: the session timeout, and the new owner's first writes. */
+const failoverMs = 10_000
+
+/** What a fail-over waits for too, should it come meanwhile: settle's other processes, the broker, the quorum. */
+const standsInTheWay = true
+
+/** Weights add up to 100. Over 180 s and 50 faults a weight of 5 is two or three of its kind. */
 export const settleMenu: readonly MenuItem<SettleFault>[] = [
-  { weight: 16, spacingMs: 12_000, draw: random => kill(random, 'settle') },
-  { weight: 6, spacingMs: 14_000, draw: random => kill(random, other(random)) },
-  { weight: 8, spacingMs: 9000, draw: random => stop(random, service(random)) },
-  { weight: 8, spacingMs: 4000, draw: random => freeze(random, service(random), [100, 3000]) },
-  { weight: 8, spacingMs: 18_000, draw: random => freezePastSession(random, 'settle') },
-  { weight: 3, spacingMs: 40_000, draw: random => freezePastSession(random, other(random), 12_000) },
-  { weight: 5, spacingMs: 40_000, draw: random => scaleOut(random, 'settle') },
-  { weight: 4, spacingMs: 50_000, draw: random => scaleIn(random, 'settle') },
-  { weight: 4, spacingMs: 20_000, draw: random => rebalance(random, 'settle') },
-  { weight: 8, spacingMs: 30_000, draw: random => nodeKill(random) },
-  { weight: 8, spacingMs: 10_000, draw: random => nodeFreeze(random) },
-  { weight: 2, spacingMs: 80_000, draw: random => quorumLoss(random) },
-  { weight: 4, spacingMs: 50_000, draw: random => ({ kind: 'broker-kill', downMs: random.between(0, 3000) }) },
-  { weight: 4, spacingMs: 20_000, draw: random => ({ kind: 'broker-freeze', forMs: random.between(200, 3000) }) },
-  { weight: 12, spacingMs: 0, draw: random => cut(random) },
+  // Most of the kills are left alone, to tell how long a fail-over takes; the others come into anything.
+  { weight: 30, spacingMs: 14_000, aloneMs: failoverMs, draw: random => kill(random, 'settle', 'owner') },
+  { weight: 5, spacingMs: 25_000, standsInTheWay, draw: random => kill(random, 'settle', whose(random)) },
+  { weight: 3, spacingMs: 14_000, draw: random => kill(random, other(random)) },
+  { weight: 8, spacingMs: 9000, standsInTheWay, draw: random => stop(random, service(random)) },
+  { weight: 7, spacingMs: 4000, standsInTheWay, draw: random => freeze(random, service(random), [100, 3000]) },
+  { weight: 10, spacingMs: 18_000, standsInTheWay, draw: random => freezePastSession(random, 'settle') },
+  { weight: 2, spacingMs: 40_000, draw: random => freezePastSession(random, other(random), 12_000) },
+  { weight: 3, spacingMs: 40_000, draw: random => scaleOut(random, 'settle') },
+  { weight: 4, spacingMs: 50_000, standsInTheWay, draw: random => scaleIn(random, 'settle') },
+  { weight: 4, spacingMs: 20_000, standsInTheWay, draw: random => rebalance(random, 'settle') },
+  { weight: 5, spacingMs: 30_000, draw: random => nodeKill(random) },
+  { weight: 3, spacingMs: 10_000, draw: random => nodeFreeze(random) },
+  { weight: 3, spacingMs: 80_000, standsInTheWay, draw: random => quorumLoss(random) },
+  {
+    weight: 4,
+    spacingMs: 50_000,
+    standsInTheWay,
+    draw: random => ({ kind: 'broker-kill', downMs: random.between(0, 3000) }),
+  },
+  {
+    weight: 4,
+    spacingMs: 20_000,
+    standsInTheWay,
+    draw: random => ({ kind: 'broker-freeze', forMs: random.between(200, 3000) }),
+  },
+  { weight: 5, spacingMs: 0, draw: random => cut(random) },
 ]
 
+const whose = (random: Random): Whose => (random.below(4) === 0 ? 'any' : 'owner')
 const other = (random: Random): ServiceKind => oneOf<ServiceKind>(random, ['repartition', 'bridge'])
 
 const nodeKill = (random: Random): SettleFault => ({
@@ -86,14 +110,8 @@ const cut = (random: Random): SettleFault => {
 
 /** As it is counted. */
 export const kindOf = (fault: SettleFault): string => {
+  if (isServiceFault(fault)) return serviceFaultKind(fault)
   switch (fault.kind) {
-    case 'kill':
-    case 'stop':
-    case 'freeze':
-    case 'scale-out':
-    case 'scale-in':
-    case 'rebalance':
-      return serviceFaultKind(fault)
     case 'cut':
       return `${fault.leg === 'kafka' ? 'kafka' : 'cql'} ${fault.fault.kind}`
     default:

@@ -7,16 +7,15 @@ import type { ChaosRun } from '../chaos-run.ts'
 import { firstOutputs } from '../engine-in-log.ts'
 import { holdLogToJournal } from '../hold-log-to-journal.ts'
 import { holdToVerify, told } from '../hold-to-verify.ts'
+import { onStage } from '../on-stage.ts'
 import { exitRows, memoryText, type Report, type ReportRow } from '../report.ts'
 import { storm, stormRows, stormShortfalls } from '../storm.ts'
 import { failoverRows, failoverText, judgeFailovers } from './failover-report.ts'
-import { kindOf, settleMenu } from './faults.ts'
+import { kindOf, meanGapMs, settleMenu } from './faults.ts'
 import { SettleStage } from './stage.ts'
 
 /** 30 in three minutes, and as many a minute in a longer run. */
 const leastFaultsPerMinute = 10
-/** Between two faults on average: some are skipped. */
-const meanGapMs = 3800
 const bounds = {
   /** From when all faults are over to everything being settled and committed: a longer time is a violation. */
   catchUpMs: 120_000,
@@ -29,17 +28,7 @@ const without = new Set(['load', 'archive', 'archiveLog'] as const)
 /** TARGET=settle: everything from the start of the servers to the verdict; what it started is ended. */
 export const runSettle = async (run: ChaosRun): Promise<Report> => {
   run.say('Kafka and three Cassandras start')
-  const stage = await SettleStage.open(run)
-  let outcome: 'finished' | 'cut off' = 'cut off'
-  try {
-    const report = await withinChaos(run, stage)
-    outcome = 'finished'
-    return report
-  } finally {
-    // A run that failed keeps what it wrote.
-    const isGood = outcome === 'finished' && run.trace.violations.length === 0
-    await stage.close({ data: isGood ? 'removed' : 'kept' })
-  }
+  return await onStage(run, { open: () => SettleStage.open(run), act: stage => withinChaos(run, stage) })
 }
 
 const withinChaos = async (run: ChaosRun, stage: SettleStage): Promise<Report> => {
@@ -57,7 +46,7 @@ const withinChaos = async (run: ChaosRun, stage: SettleStage): Promise<Report> =
   const stored = await checkEverything(run, stage, each.caughtUpMs === null ? 'behind' : 'at rest')
   const memory = each.memoryOf('settle', bounds.memory)
   for (const problem of memory.problems) trace.violate(`settle: ${problem}`, { shown: 'alone' })
-  const judged = judgeFailovers(failovers.all)
+  const judged = judgeFailovers(failovers.all, run.settings)
   for (const problem of judged.violations) trace.violate(problem, { shown: 'alone' })
   await writeFile(join(dir, 'failovers.txt'), failoverText(failovers.all))
   const rows: ReportRow[] = [

@@ -6,6 +6,7 @@ import { Crew } from '../crew.ts'
 import { Engine } from '../engine.ts'
 import { type FaultOutcome, outcomeOf } from '../fault-count.ts'
 import type { Leg } from '../leg.ts'
+import { isServiceFault, sessionTimeoutMs } from '../service-faults.ts'
 import type { StackServer } from '../stack-server.ts'
 import type { Line } from '../supervised.ts'
 import type { Trace } from '../trace.ts'
@@ -40,7 +41,7 @@ const alarms = ['money is not conserved', 'too many intervals wait', 'user parke
 export class SettleWorld {
   readonly cast: Cast
   readonly engine: Engine
-  readonly failovers = new Failovers()
+  readonly failovers: Failovers
   readonly #options: SettleWorldOptions
   readonly #crews: Readonly<Record<ServiceKind, Crew>>
   readonly #calm = new Calm()
@@ -52,6 +53,7 @@ export class SettleWorld {
 
   constructor(options: SettleWorldOptions) {
     this.#options = options
+    this.failovers = new Failovers(() => options.trace.nowMs)
     this.cast = new Cast(options)
     this.engine = new Engine({ cast: this.cast, trace: options.trace, env: options.engineEnv })
     this.#crews = { settle: this.#crew('settle'), repartition: this.#crew('repartition'), bridge: this.#crew('bridge') }
@@ -80,14 +82,8 @@ export class SettleWorld {
   /** Does it, and resolves when it is over; what finds nobody to hit, or another of its kind at work, is skipped. */
   async apply(fault: SettleFault): Promise<FaultOutcome> {
     const { broker, nodes, legs } = this.#options
+    if (isServiceFault(fault)) return this.#crews[fault.service].apply(fault)
     switch (fault.kind) {
-      case 'kill':
-      case 'stop':
-      case 'freeze':
-      case 'scale-out':
-      case 'scale-in':
-      case 'rebalance':
-        return this.#crews[fault.service].apply(fault)
       case 'node-kill':
         if (broker.state === 'down') return 'skipped'
         return this.#onNodes(fault.kind, () => nodes[fault.node].killAndStart(() => this.#calm.pause(fault.downMs)))
@@ -106,6 +102,8 @@ export class SettleWorld {
         await this.failovers.during(
           fault.kind,
           broker.killAndStart(() => this.#calm.pause(fault.downMs)),
+          // A coordinator that starts gives each member a session anew, the dead ones too.
+          { lingersMs: sessionTimeoutMs },
         )
         return 'applied'
       case 'broker-freeze':
@@ -145,14 +143,11 @@ export class SettleWorld {
 
   #crew(service: ServiceKind): Crew {
     const { kafka, names, trace, serviceEnv } = this.#options
-    const { failovers } = this
     return new Crew({
       ...{ service, usual: usual[service], most: mostSettle, cast: this.cast, calm: this.#calm, trace },
       env: () => serviceEnv[service],
-      onKill: (name, atMs) => failovers.killed(name, atMs),
-      onStart: name => failovers.started(name),
-      onEnd: name => failovers.ended(name),
       ...(service === 'settle' && {
+        witness: this.failovers,
         joins: { kafka, group: names.groups.settle, topic: names.topics.users },
         onLine: (name, line) => this.#readSettle(name, line),
       }),
@@ -164,8 +159,7 @@ export class SettleWorld {
     if (typeof msg !== 'string') return
     if (msg === 'assigned' && Array.isArray(partitions)) this.failovers.assigned(name, partitions as number[])
     if (msg === 'partition opened') this.failovers.opened(name, Number(partition))
-    if (msg === 'first batch acknowledged')
-      this.failovers.acknowledged(name, Number(partition), this.#options.trace.nowMs)
+    if (msg === 'first batch acknowledged') this.failovers.acknowledged(name, Number(partition))
     if (msg === 'starting again from the committed offset') this.#reopened++
     if (msg === 'no barrier could be committed for long') this.#stalls++
     if (msg.startsWith('an interval still lacks rows')) this.#lateIntervals++

@@ -4,6 +4,7 @@ import type { MenuItem } from '../plan.ts'
 import {
   freeze,
   freezePastSession,
+  isServiceFault,
   kill,
   rebalance,
   scaleIn,
@@ -82,14 +83,8 @@ export const sinkMenu: readonly MenuItem<SinkFault>[] = [
 
 /** As it is counted. */
 export const kindOf = (fault: SinkFault): string => {
+  if (isServiceFault(fault)) return serviceFaultKind(fault)
   switch (fault.kind) {
-    case 'kill':
-    case 'stop':
-    case 'freeze':
-    case 'scale-out':
-    case 'scale-in':
-    case 'rebalance':
-      return serviceFaultKind(fault)
     case 'starrocks':
       return `starrocks ${fault.fault.kind}`
     case 'frontend-restart':

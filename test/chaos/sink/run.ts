@@ -5,6 +5,7 @@ import type { ChaosRun } from '../chaos-run.ts'
 import { firstOutputs } from '../engine-in-log.ts'
 import { holdLogToJournal } from '../hold-log-to-journal.ts'
 import { holdToVerify, told } from '../hold-to-verify.ts'
+import { onStage } from '../on-stage.ts'
 import { askUntil } from '../read-log.ts'
 import { exitRows, memoryText, type Report, type ReportRow } from '../report.ts'
 import { storm, stormRows, stormShortfalls } from '../storm.ts'
@@ -32,17 +33,7 @@ const without = new Set(['settle'] as const)
 /** TARGET=sink: everything from the start of the servers to the verdict; what it started is ended. */
 export const runSink = async (run: ChaosRun): Promise<Report> => {
   run.say('Kafka and the StarRocks stand-in start')
-  const stage = await SinkStage.open(run)
-  let outcome: 'finished' | 'cut off' = 'cut off'
-  try {
-    const report = await withinChaos(run, stage)
-    outcome = 'finished'
-    return report
-  } finally {
-    // A run that failed keeps what it wrote.
-    const isGood = outcome === 'finished' && run.trace.violations.length === 0
-    await stage.close({ data: isGood ? 'removed' : 'kept' })
-  }
+  return await onStage(run, { open: () => SinkStage.open(run), act: stage => withinChaos(run, stage) })
 }
 
 /** Without a disk of its own none is made full. */

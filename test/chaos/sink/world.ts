@@ -7,6 +7,7 @@ import { Crew, type CrewOptions } from '../crew.ts'
 import { Engine } from '../engine.ts'
 import type { Mends } from '../exits.ts'
 import { type FaultOutcome, outcomeOf } from '../fault-count.ts'
+import { isServiceFault } from '../service-faults.ts'
 import type { StackServer } from '../stack-server.ts'
 import type { Line } from '../supervised.ts'
 import type { Trace } from '../trace.ts'
@@ -80,14 +81,8 @@ export class SinkWorld {
   /** Does it, and resolves when it is over; what finds nobody to hit is skipped. */
   async apply(fault: SinkFault): Promise<FaultOutcome> {
     const { broker, starrocks } = this.#options
+    if (isServiceFault(fault)) return this.#crews[fault.service].apply(fault)
     switch (fault.kind) {
-      case 'kill':
-      case 'stop':
-      case 'freeze':
-      case 'scale-out':
-      case 'scale-in':
-      case 'rebalance':
-        return this.#crews[fault.service].apply(fault)
       case 'broker-kill':
         return this.#onBroker(() => broker.killAndStart(() => this.#calm.pause(fault.downMs)))
       case 'broker-freeze':
