@@ -1,6 +1,5 @@
 import type { EngineOutput, OrderUpdate, ReferenceData, Trade } from '../../core/events.ts'
 import { amount, assetId, orderId, price, symbolId, type UserId, userId } from '../../core/ids.ts'
-import { isOpen } from '../../core/order-lifecycle.ts'
 import { type TinyCommand, TinyExchange } from '../../core/testing/tiny-exchange.ts'
 import { Dice } from '../../sim/world/dice.ts'
 import { Accounts, deposit, type Fees, withOtherFees } from './other-fees.ts'
@@ -74,11 +73,20 @@ const commands = (count: number, dice: Dice): TinyCommand[] =>
         asset: 1 + dice.below(2),
         amount: 1 + dice.below(9_999),
       }
-    const life = dice.pick(['rest', 'rest', 'now', 'now', 'market'] as const)
+    // The last ones all wait, so that many are open.
+    const atEnd = index >= count - 60
+    const life = atEnd ? 'rest' : dice.pick(['rest', 'rest', 'now', 'now', 'market'] as const)
     const side = dice.pick(['Buy', 'Sell'] as const)
     // Some wait far from the market.
-    const level = dice.chance(0.8) ? 48 : side === 'Buy' ? 40 : 56
-    return { kind: 'place', user, side, price: level + dice.below(5), lots: 1 + dice.below(20), life }
+    const level = !atEnd && dice.chance(0.8) ? 48 : side === 'Buy' ? 40 : 56
+    return {
+      kind: 'place',
+      user,
+      side,
+      price: level + dice.below(5),
+      lots: 1 + dice.below(life === 'market' ? 50 : 20),
+      life,
+    }
   })
 
 /** An order that the engine rejected because it knows no such symbol. */
@@ -99,7 +107,7 @@ const timesOf = (count: number, dice: Dice): bigint[] => {
   let time = 1_700_000_000_000_003n
   for (let index = 0; index < count; index++) {
     const last = times.at(-1)
-    if (index % 4 === 0) time += BigInt(dice.below(430_000_000))
+    if (index % 8 === 0) time += BigInt(dice.below(860_000_000))
     const begun = time - (time % hourUs)
     if (last !== undefined && last < begun) {
       for (let before = index - 1; times[before] === last; before--) times[before] = begun - 1n
@@ -108,20 +116,6 @@ const timesOf = (count: number, dice: Dice): bigint[] => {
     times.push(time)
   }
   return times
-}
-
-/** As far as leaves orders open, so that every question has an answer. */
-const whileOrdersAreOpen = (outputs: readonly EngineOutput[]): readonly EngineOutput[] => {
-  const open = new Set<bigint>()
-  let length = 0
-  for (const [index, { orders }] of outputs.entries()) {
-    for (const { order, state } of orders) {
-      if (isOpen(state)) open.add(order)
-      else open.delete(order)
-    }
-    if (open.size >= 25) length = index + 1
-  }
-  return outputs.slice(0, length)
 }
 
 /**
@@ -145,14 +139,13 @@ export const twoMarkets = (): readonly EngineOutput[] => {
     ],
   }
   const all = [first, ...bitcoins.flatMap((output, index) => [output, ...ethers.slice(index, index + 1)])]
-  const times = timesOf(all.length, new Dice(1, 'times'))
+  // A seed by which days open and close with sweeps, so that the order within an output decides.
+  const times = timesOf(all.length, new Dice(24, 'times'))
   const accounts = new Accounts()
-  return whileOrdersAreOpen(
-    all.map(({ orders, trades, changes }, index) => ({
-      ...{ time: times[index] ?? 0n, reference: null },
-      orders: orders.map(order => ({ ...order, user: isOne(order.user) })),
-      trades: trades.map(trade => ({ ...trade, buyer: isOne(trade.buyer), seller: isOne(trade.seller) })),
-      changes: changes.map(change => accounts.next({ ...change, user: isOne(change.user) })),
-    })),
-  )
+  return all.map(({ orders, trades, changes }, index) => ({
+    ...{ time: times[index] ?? 0n, reference: null },
+    orders: orders.map(order => ({ ...order, user: isOne(order.user) })),
+    trades: trades.map(trade => ({ ...trade, buyer: isOne(trade.buyer), seller: isOne(trade.seller) })),
+    changes: changes.map(change => accounts.next({ ...change, user: isOne(change.user) })),
+  }))
 }
