@@ -17,6 +17,19 @@ export const expectAnswer = (title: string, printed: Printed, expected: Answer):
   expect({ title, rows: shown }).toEqual({ title, rows: wanted })
 }
 
+type Row = Readonly<Record<string, string | number | bigint | null>>
+
+/** Holds all rows of a view to what the naive ledger says, whatever their order. */
+export const expectView = (view: string, found: readonly Row[], expected: readonly Row[]): void => {
+  const texts = (rows: readonly Row[]): string[] =>
+    rows.map(row => sorted(Object.entries(row).map(([name, value]) => `${name} ${textOf(value)}`)).join(', '))
+  expect({ view, rows: sorted(texts(found)) }).toEqual({ view, rows: sorted(texts(expected)) })
+}
+
+const textOf = (value: Row[string] | undefined): string | null =>
+  value === null || value === undefined ? null : canonical(String(value))
+const sorted = (texts: readonly string[]): string[] => texts.toSorted((a, b) => (a < b ? -1 : 1))
+
 /** Clients differ in how many zeros of a fraction they print. */
 const canonical = (text: string | null): string | null =>
   text !== null && /^-?\d[\d: -]*\.\d+$/.test(text) ? text.replace(/\.?0+$/, '') : text

@@ -5,12 +5,12 @@ import type { SqlPort } from '../../runtime/starrocks/sql-port.ts'
 import { openStreamLoad } from '../../runtime/starrocks/stream-load.ts'
 import type { LoadRequest, StreamLoadPort } from '../../runtime/starrocks/stream-load-port.ts'
 import { migrations } from '../../schemas/starrocks/migrations.ts'
-import { tableNamed } from '../../schemas/starrocks/tables.ts'
+import { tableNamed, viewNames } from '../../schemas/starrocks/tables.ts'
 import type { LocalStarRocks } from '../../sink-starrocks/load/testing/load-whole-topic.ts'
 import { mysql2Client } from '../analysts/clients.ts'
-import { fillForAnalysts, openSqlAt } from '../analysts/filled.ts'
+import { fillForAnalysts, type NaiveWords, openSqlAt } from '../analysts/filled.ts'
 import { questions } from '../analysts/page.ts'
-import { expectAnswer } from '../analysts/same-answer.ts'
+import { expectAnswer, expectView } from '../analysts/same-answer.ts'
 
 /** How long it may take until DDL is done; a real cluster makes tablets. */
 const slowMs = 300_000
@@ -170,17 +170,60 @@ export const starrocksContract = (open: () => LocalStarRocks): void => {
   })
 
   describe('analysts', () => {
+    const stream = `${database}_page`
+    let naive: NaiveWords
+    const onStream = async <T>(work: (sql: SqlPort) => Promise<T>): Promise<T> => {
+      const sql = openSql(stream)
+      try {
+        return await work(sql)
+      } finally {
+        await sql.close()
+      }
+    }
+    beforeAll(async () => {
+      naive = await fillForAnalysts(open(), stream)
+    }, slowMs)
+
     test(
       'every question of their page has the naive ledger’s answer',
       async () => {
-        const stream = `${database}_page`
-        const answers = await fillForAnalysts(open(), stream)
         const page = await questions()
         const printed = await mysql2Client({ port: open().mysql, database: stream }, page)
         for (const [index, { title }] of page.entries())
-          expectAnswer(title, printed[index] ?? [], answers.get(title) ?? [])
+          expectAnswer(title, printed[index] ?? [], naive.answers.get(title) ?? [])
       },
       slowMs,
     )
+
+    test.each(viewNames)('every row of %s is the naive ledger’s', async view => {
+      const rows = await onStream(sql => sql.query(`SELECT * FROM ${view}`))
+      expect(rows.length).toBeGreaterThan(1)
+      expectView(view, rows, naive.views.get(view) ?? [])
+    })
+
+    // The last one: it spoils what the others read.
+    test('a balance that does not stand where its last posting left it is found, and money that came from nowhere', async () => {
+      const page = await questions()
+      const [wrong, money] = ['Does every balance', 'Is money conserved?'].map(
+        start => page.find(({ title }) => title.startsWith(start))?.sql ?? '',
+      )
+      const counts = await onStream(async sql => {
+        const counted: unknown[] = []
+        for (const [index, change] of [
+          'available_units = available_units + 1',
+          'frozen_units = frozen_units + 1',
+          '`version` = `version` + 1',
+        ].entries()) {
+          await sql.query(`UPDATE balances SET ${change} WHERE user_id = ${121 + index} AND asset_id = 2`)
+          counted.push((await sql.query(wrong ?? ''))[0]?.['wrong'])
+        }
+        return counted.map(String)
+      })
+      expect(counts).toEqual(['1', '2', '3'])
+      const differences = await onStream(sql => sql.query(money ?? ''))
+      expect(differences.map(({ name, difference }) => `${String(name)} ${String(difference)}`)).toEqual([
+        ...['BTC 0', 'ETH 0', 'EUR 2', 'Points 0', 'USD 0'],
+      ])
+    })
   })
 }

@@ -17,7 +17,7 @@ beforeAll(async () => {
   starrocks = await openFixture()
   const { feHttpPort: feHttp, beHttpPort: beHttp, mysqlPort: mysql } = starrocks.standIn
   doors = { feHttp, beHttp, mysql }
-  answers = await fillForAnalysts(doors, stream)
+  ;({ answers } = await fillForAnalysts(doors, stream))
 })
 afterAll(async () => starrocks?.[Symbol.asyncDispose]())
 

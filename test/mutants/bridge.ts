@@ -586,6 +586,13 @@ const operators: readonly Mutant[] = [
     replace: 'if (',
     caughtBy: byCommands('that nobody can read, or that admits what is not there, is refused'),
   },
+  {
+    name: 'a log whose restore was cut is gone on with',
+    file: commands,
+    find: 'if (metadata === restoreMark.begun)',
+    replace: 'if (metadata === restoreMark.begun && offset < 0n)',
+    caughtBy: byCommands('a log whose restore was cut is not gone on from; once the restore is done it is'),
+  },
 ]
 
 /** What comes from outside. */

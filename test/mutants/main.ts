@@ -7,8 +7,9 @@ import { kafkaMutants } from './kafka.ts'
 import type { Mutant } from './mutant.ts'
 import { Scratch } from './scratch.ts'
 import { settleMutants } from './settle.ts'
+import { viewMutants } from './views.ts'
 
-const usage = 'npm run mutate:bridge|settle -- [part of a name …] [--project unit|int] [--jobs n] [--why]'
+const usage = 'npm run mutate:bridge|settle|views -- [part of a name …] [--project unit|int] [--jobs n] [--why]'
 const clone = resolve(import.meta.dirname, '../..')
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
@@ -16,6 +17,7 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`)
 const lists: ReadonlyMap<string, readonly Mutant[]> = new Map<string, readonly Mutant[]>([
   ['bridge', [...bridgeMutants, ...kafkaMutants]],
   ['settle', settleMutants],
+  ['views', viewMutants],
 ])
 
 type Options = {

@@ -5,9 +5,10 @@ import { bridgeMutants } from './bridge.ts'
 import { mutated } from './check-list.ts'
 import { kafkaMutants } from './kafka.ts'
 import { settleMutants } from './settle.ts'
+import { viewMutants } from './views.ts'
 
 const root = resolve(import.meta.dirname, '../..')
-const mutants = [...bridgeMutants, ...kafkaMutants, ...settleMutants]
+const mutants = [...bridgeMutants, ...kafkaMutants, ...settleMutants, ...viewMutants]
 
 describe('each mutant', () => {
   it.each(mutants)('fits: $name', mutant => {

@@ -28,19 +28,23 @@ const firstPos = 1_700_000_000_000_000n
 /** What repartition would make of these outputs: reference first, a barrier after every `barrierEvery` outputs and at the end. */
 export const userTopic = (
   outputs: readonly EngineOutput[],
-  { partitions, barrierEvery }: { readonly partitions: number; readonly barrierEvery: number },
+  {
+    partitions,
+    barrierEvery,
+    reference = tinyReference,
+  }: { readonly partitions: number; readonly barrierEvery: number; readonly reference?: ReferenceData },
 ): UserRecord[][] => {
   const topic = Array.from({ length: partitions }, (): UserRecord[] => [])
   const head = (partition: number, src: number) => ({
     n: BigInt((topic[partition] as UserRecord[]).length + 1),
     src: BigInt(src),
-    pos: pos(firstPos + BigInt(src) * 1000n),
+    pos: pos(firstPos + BigInt(src)),
   })
   const toAll = (make: (partition: number) => UserRecord): void => {
     const records = topic.map((_, partition) => make(partition))
     for (const [partition, record] of records.entries()) topic[partition]?.push(record)
   }
-  toAll(partition => ({ ...head(partition, 0), kind: 'UserReference', time: firstPos, reference: tinyReference }))
+  toAll(partition => ({ ...head(partition, 0), kind: 'UserReference', time: firstPos, reference }))
   for (const [index, output] of outputs.entries()) {
     const src = index + 1
     for (const share of splitOutput(output)) {
