@@ -3,6 +3,7 @@ import { openKafkaFrom } from '../../runtime/kafka/kafka.ts'
 import { namesOf } from '../../runtime/names.ts'
 import { runService } from '../../runtime/service.ts'
 import { kafkaSettings, setting } from '../../runtime/settings.ts'
+import { limits } from './limits.ts'
 import { Repartition } from './repartition.ts'
 
 await runService({
@@ -21,7 +22,7 @@ await runService({
   },
   start: async (given, { log, metrics, clock }) => {
     const names = namesOf(given.STREAM)
-    const kafka = openKafkaFrom(given, { clientId: `${names.stream}-repartition`, log })
+    const kafka = openKafkaFrom(given, { clientId: `${names.stream}-repartition`, log, gatherMs: limits.gatherMs })
     const service = new Repartition(
       {
         names,

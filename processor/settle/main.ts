@@ -3,6 +3,7 @@ import { checkStore } from '../../runtime/cql/stream-meta.ts'
 import { openKafkaFrom } from '../../runtime/kafka/kafka.ts'
 import { namesOf } from '../../runtime/names.ts'
 import { runService } from '../../runtime/service.ts'
+import { settleLimits } from './limits.ts'
 import { Settle } from './settle.ts'
 import { settleMetrics } from './settle-metrics.ts'
 import { settleSettings } from './settings.ts'
@@ -27,7 +28,11 @@ await runService({
       onRetry: code => metrics.retries.inc({ code }),
     })
     await checkStore(cql, { keyspace, stream: settings.STREAM, partitions: settings.PARTITIONS })
-    const kafka = openKafkaFrom(settings, { clientId: `${settings.STREAM}.settle`, log })
+    const kafka = openKafkaFrom(settings, {
+      clientId: `${settings.STREAM}.settle`,
+      log,
+      gatherMs: settleLimits.gatherMs,
+    })
     const service = new Settle({
       kafka,
       cql,
