@@ -18,8 +18,7 @@ const round = (over: Partial<Rates> = {}): Round => {
   return {
     trades,
     repartition: drained(repartition),
-    // Of half of it, in half the time.
-    settle: { seconds: trades / settle / 2, cpuUs: 1, rows: 12_000, records: 3500, share: 0.5 },
+    settle: { ...drained(settle), rows: 12_000, records: 3500 },
     bare: { ...drained(bare), statements: 10_000, groups: 4000 },
     oneByOne: replaced(oneByOne),
     many: replaced(many),

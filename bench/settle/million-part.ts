@@ -3,9 +3,10 @@ import { type Figure, lessIsBetter, moreIsBetter } from '../figure.ts'
 import type { Part } from '../part.ts'
 import { Worker } from '../worker.ts'
 import { checkBalances } from './check-balances.ts'
-import { drainByRepartition, drainBySettle } from './drain.ts'
+import { drainByRepartition } from './drain.ts'
 import { type MemoryAlong, MemoryOfDrain } from './growth.ts'
 import type { MakerAnswer, MakerQuestion } from './maker/questions.ts'
+import { SettleLife } from './settle-life.ts'
 import { openStream } from './stream.ts'
 
 const few = 100_000
@@ -34,12 +35,14 @@ export const millionPart: Part = {
     ])
     await using ending = new AsyncDisposableStack()
     ending.defer(() => maker.stop())
+    const settle = await SettleLife.start(place, stream)
+    ending.defer(() => settle.kill())
     const within = { withinMs: drainWithinMs }
     const drain = async (question: MakerQuestion) => {
       const { lastPos } = await maker.ask(question, within)
       const { ends } = await drainByRepartition(place, { kafka, names, lastPos, ...within })
       const memory = new MemoryOfDrain()
-      const settled = await drainBySettle(place, { kafka, names, ends, onlooker: memory, ...within })
+      const settled = await settle.drain(ends, { onlooker: memory, ...within })
       return { ...settled, memory }
     }
     say('funding the users')
@@ -51,6 +54,7 @@ export const millionPart: Part = {
     }
     const first = await drainTrades(few)
     const second = await drainTrades(many)
+    await settle.stop()
     await checkBalances(stream, maker)
     return figuresOfGrowth({
       few: first.perSecond,

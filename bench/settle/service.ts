@@ -69,6 +69,14 @@ export class BenchService {
     return answer.text()
   }
 
+  /** SIGSTOP, and SIGCONT. */
+  standStill(): void {
+    process.kill(this.pid, 'SIGSTOP')
+  }
+  goOn(): void {
+    process.kill(this.pid, 'SIGCONT')
+  }
+
   /** @throws Error when it does not end with 0 */
   async stop(): Promise<void> {
     const { code, message } = await this.#process.stop({ withinMs: bounds.stopMs })

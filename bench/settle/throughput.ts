@@ -2,17 +2,16 @@ import { join } from 'node:path'
 import { Worker } from '../worker.ts'
 import type { BareAnswer, BareQuestion } from './bare-store/main.ts'
 import { checkBalances } from './check-balances.ts'
-import { drainByRepartition, drainBySettle, type Drained, type Settled } from './drain.ts'
+import { drainByRepartition, type Drained } from './drain.ts'
 import type { MakerAnswer, MakerQuestion } from './maker/questions.ts'
 import type { ReplacedAnswer, ReplacedQuestion } from './replaced/main.ts'
+import { SettleLife, type Settled } from './settle-life.ts'
 import { type BenchStream, makeKeyspace, makeTables } from './stream.ts'
 
 const rounds = 5
 /** Settled before anything is measured: the servers warm up, and the first rate says how many make a round. */
 const firstTrades = 12_000
-const settleSeconds = 30
-/** Of a round's records; the stores' players are as warm, since they are the same processes in all rounds. */
-export const warmUpShare = 1 / 3
+const settleSeconds = 45
 const mostTrades = 40_000
 const replacedMs = 5_000
 export const manyInFlight = 64
@@ -20,8 +19,7 @@ const stepWithinMs = 180_000
 const batchRecords = 500
 
 /** Trades a second. */
-export const settleRate = ({ trades, settle }: Pick<Round, 'trades' | 'settle'>): number =>
-  (trades * settle.share) / settle.seconds
+export const settleRate = ({ trades, settle }: Pick<Round, 'trades' | 'settle'>): number => trades / settle.seconds
 
 export type Round = {
   readonly trades: number
@@ -53,15 +51,14 @@ export const measureThroughput = async (
     ...[bus, address, bareKeyspace, names.topics.users, `${batchRecords}`],
   ])
   const replaced = await worker<ReplacedQuestion, ReplacedAnswer>('replaced/main.ts', [address, replacedKeyspace])
+  const life = await SettleLife.start(place, stream)
+  ending.defer(() => life.kill())
   const within = { withinMs: stepWithinMs }
 
-  const round = async (trades: number, warmUpRecords?: number): Promise<Round> => {
+  const round = async (trades: number): Promise<Round> => {
     const { lastPos } = await maker.ask({ kind: 'trade', trades }, within)
     const { ends, ...repartition } = await drainByRepartition(place, { kafka, names, lastPos, ...within })
-    const settle = await drainBySettle(place, {
-      ...{ kafka, names, ends, ...within },
-      ...(warmUpRecords === undefined ? {} : { warmUpRecords }),
-    })
+    const settle = await life.drain(ends, within)
     const oneByOne = await replaced.ask({ inFlight: 1, forMs: replacedMs }, within)
     const many = await replaced.ask({ inFlight: manyInFlight, forMs: replacedMs }, within)
     await bare.ask({ kind: 'fold', keep: true }, within)
@@ -72,15 +69,14 @@ export const measureThroughput = async (
   say('funding the users and warming up')
   const { lastPos } = await maker.ask({ kind: 'open' }, within)
   const { ends } = await drainByRepartition(place, { kafka, names, lastPos, ...within })
-  await drainBySettle(place, { kafka, names, ends, ...within })
+  await life.drain(ends, within)
   await bare.ask({ kind: 'fold', keep: false }, within)
   const first = await round(firstTrades)
   const trades = Math.min(mostTrades, Math.ceil((settleSeconds * firstTrades) / first.settle.seconds))
 
-  const warmUpRecords = Math.ceil((warmUpShare * first.settle.records * trades) / firstTrades)
   const measured: Round[] = []
   for (let number = 1; number <= rounds; number++) {
-    const done = await round(trades, warmUpRecords)
+    const done = await round(trades)
     measured.push(done)
     const rates = [done.bare.seconds, done.repartition.seconds].map(seconds => trades / seconds)
     const shown = [settleRate(done), ...rates, done.oneByOne.perSecond, done.many.perSecond].map(Math.round)
@@ -88,6 +84,7 @@ export const measureThroughput = async (
       `round ${number}, trades/s: settle ${shown[0]}, bare store ${shown[1]}, repartition ${shown[2]}, replaced one by one ${shown[3]}, ${manyInFlight} at once ${shown[4]}`,
     )
   }
+  await life.stop()
   await checkBalances(stream, maker)
   return measured
 }
