@@ -16,11 +16,11 @@ export const limits = {
   visibleWithinMs: 30_000,
   /** A partition whose progress can't be committed for so long ends the process. */
   commitWithinMs: 120_000,
-  /** A loop that loads or commits for so long is not well. */
+  /** When nothing was begun and nothing brought to its end for so long, though something is under way, it is not well. */
   stuckAfterMs: 60_000,
   /** What is under way when the service is told to stop may take so long, then it is cut. */
   closeWithinMs: 5_000,
-  /** FLUSH_BYTES at most: one batch fills while another is loaded, and bodies are made from it. */
+  /** FLUSH_BYTES at most: one batch fills while two others are loaded, and bodies are made from them. */
   maxFlushBytes: 64 * 1024 * 1024,
 } as const
 

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import type { UserRecord } from '../../core/events.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { KafkaFailure } from '../../runtime/kafka/port.ts'
@@ -15,7 +16,10 @@ import { type FlushCause, type FlushRule, RowBuffer } from './row-buffer.ts'
 import { rowsOf } from './rows.ts'
 
 /** What the loop does now. */
-export type RoundState = 'waiting' | 'loading' | 'committing' | 'over'
+export type RoundState = 'waiting' | 'loading' | 'over'
+
+/** Of a load, or of a batch and all before it; `abandoned`: whoever reads on sends the rows again. */
+type Outcome = 'durable' | 'abandoned'
 
 export type RoundOptions = {
   readonly port: StreamLoadPort
@@ -48,6 +52,9 @@ export class LoadRound {
   readonly #options: RoundOptions
   readonly #buffer: RowBuffer
   readonly #open = new Set<LoadPartition>()
+  readonly #lanes = pLimit(limits.tablesInFlight)
+  /** Batches that are loaded or committed. */
+  #underWay = 0
   readonly #stop = new AbortController()
   readonly #cut = new AbortController()
   readonly #over: Promise<void>
@@ -116,30 +123,46 @@ export class LoadRound {
     await cutting
   }
 
-  /** A batch is committed while the next is being loaded: what is loaded and not committed is loaded again, no harm done. */
+  /** The next batch begins once all tables of this one have: no lane stands idle, and two are under way at most. */
   async #loop(): Promise<void> {
     const { events, clock } = this.#options
-    let committed: Promise<void> = Promise.resolve()
+    let before: Promise<Outcome> = Promise.resolve('durable')
     try {
       for (;;) {
-        events.state('waiting')
         const cause = await this.#buffer.due(this.#stop.signal)
         if (cause === null) return
         const batch = this.#buffer.take()
         const startedMs = clock.monotonicMs()
+        const { allBegun, loaded } = this.#load(batch)
+        this.#underWay++
         events.state('loading')
-        if ((await this.#load(batch)) === 'abandoned') return
-        events.state('committing')
-        await committed
-        committed = this.#commitAll(batch).then(
-          () => events.flushed(batch, cause, clock.monotonicMs() - startedMs),
-          error => this.#fail(error),
-        )
+        const committed = () => events.flushed(batch, cause, clock.monotonicMs() - startedMs)
+        before = this.#commitAfter(Promise.all([before, loaded]), { batch, committed })
+        await allBegun
       }
     } finally {
       this.#stop.abort()
-      await committed
+      await before
       events.state('over')
+    }
+  }
+
+  /** Once all its rows are visible, and those of every batch before: its progress stands for them too. */
+  async #commitAfter(
+    outcomes: Promise<readonly Outcome[]>,
+    { batch, committed }: { readonly batch: Batch; readonly committed: () => void },
+  ): Promise<Outcome> {
+    try {
+      if ((await outcomes).includes('abandoned')) return 'abandoned'
+      await Promise.all([...batch.progress].map(([owner, progress]) => this.#commit(owner, progress)))
+      committed()
+      return 'durable'
+    } catch (error) {
+      this.#fail(error)
+      return 'abandoned'
+    } finally {
+      this.#underWay--
+      this.#options.events.state(this.#underWay > 0 ? 'loading' : 'waiting')
     }
   }
 
@@ -148,36 +171,29 @@ export class LoadRound {
     this.#failed.reject(error)
   }
 
-  async #commitAll({ progress }: Batch): Promise<void> {
-    await Promise.all([...progress].map(([owner, each]) => this.#commit(owner, each)))
-  }
-
-  /** All tables of a batch, a few at a time; the first that fails stops the others before their next attempt. */
-  async #load(batch: Batch): Promise<'durable' | 'abandoned'> {
-    const failed = new AbortController()
-    const stop = AbortSignal.any([this.#stop.signal, failed.signal])
+  /** All tables of a batch, as lanes become free; the first that fails stops the others before their next attempt. */
+  #load(batch: Batch): { readonly allBegun: Promise<void>; readonly loaded: Promise<Outcome> } {
     const batchId = this.#options.newBatchId()
-    const waiting = batch.tables
-    const results: ('durable' | 'abandoned')[] = []
-    const lane = async (): Promise<void> => {
-      for (let next = waiting.shift(); next !== undefined && !failed.signal.aborted; next = waiting.shift())
-        results.push(await this.#loadOne(batch.bodyOf(next), { batchId, stop }))
-    }
-    const lanes = Array.from({ length: limits.tablesInFlight }, () =>
-      lane().catch((error: unknown) => {
-        failed.abort()
-        throw error
+    const { tables } = batch
+    const begun = Promise.withResolvers<void>()
+    if (tables.length === 0) begun.resolve()
+    const loads = tables.map((table, index) =>
+      this.#lanes(async (): Promise<Outcome> => {
+        if (index === tables.length - 1) begun.resolve()
+        if (this.#stop.signal.aborted) return 'abandoned'
+        try {
+          return await this.#loadOne(batch.bodyOf(table), batchId)
+        } catch (error) {
+          this.#fail(error)
+          return 'abandoned'
+        }
       }),
     )
-    const ended = await Promise.allSettled(lanes)
-    for (const each of ended) if (each.status === 'rejected') throw each.reason
-    return results.includes('abandoned') ? 'abandoned' : 'durable'
+    const loaded = Promise.all(loads).then(outcomes => (outcomes.includes('abandoned') ? 'abandoned' : 'durable'))
+    return { allBegun: begun.promise, loaded }
   }
 
-  async #loadOne(
-    { table, rows, form, body }: TableBody,
-    { batchId, stop }: { readonly batchId: string; readonly stop: AbortSignal },
-  ): Promise<'durable' | 'abandoned'> {
+  async #loadOne({ table, rows, form, body }: TableBody, batchId: string): Promise<Outcome> {
     const { port, clock, stream, database, events } = this.#options
     const mergeCondition = mergeConditions[table]
     const result = await loadTable({
@@ -193,7 +209,7 @@ export class LoadRound {
         rows,
         ...(mergeCondition !== undefined && { mergeCondition }),
       },
-      stop,
+      stop: this.#stop.signal,
       cut: this.#cut.signal,
       onVerdict: (name, verdict) => events.verdict(name, verdict),
     })

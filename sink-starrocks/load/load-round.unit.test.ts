@@ -84,17 +84,40 @@ describe('LoadRound', () => {
     expect(round.isEnding).toBe(true)
   })
 
-  it('takes no more than one batch while another is on its way', async () => {
+  it('has two batches on their way at most, in no more lanes than there are, and takes one more', async () => {
     const starrocks = new HeldStarRocks()
     const round = roundOn(starrocks, new TestClock())
     const worker = round.open(0, { commit: async () => {}, signal: new AbortController().signal })
-    await worker.take(numbered(1))
-    expect(await settled(worker.take(numbered(2)))).toBe('settled')
-    const third = worker.take(numbered(3))
-    expect(await settled(third)).toBe('pending')
+    for (const n of [1, 2, 3]) expect(await settled(worker.take(numbered(n)))).toBe('settled')
+    const fourth = worker.take(numbered(4))
+    expect(await settled(fourth)).toBe('pending')
     expect(starrocks.requests.length).toBe(limits.tablesInFlight)
     starrocks.release()
-    expect(await settled(third)).toBe('settled')
+    expect(await settled(fourth)).toBe('settled')
+    expect(starrocks.requests.length).toBe(2 * limits.tablesInFlight)
+  })
+
+  it('commits nothing of a batch before the one before it is loaded', async () => {
+    const held = Promise.withResolvers<LoadVerdict>()
+    const requests: string[] = []
+    const port: StreamLoadPort = {
+      load: ({ label }) => {
+        requests.push(label)
+        return requests.length === 1 ? held.promise : Promise.resolve({ kind: 'done' })
+      },
+      labelState: async () => ({ kind: 'poll', reason: 'running' }),
+    }
+    const round = roundOn(port, new TestClock())
+    const committed: bigint[] = []
+    const commit = async ({ n }: Progress): Promise<void> => void committed.push(n)
+    const worker = round.open(0, { commit, signal: new AbortController().signal })
+    await worker.take(numbered(1))
+    await worker.take(numbered(2))
+    await settled(Promise.resolve())
+    expect({ committed, requests: requests.length }).toEqual({ committed: [], requests: 2 * limits.tablesInFlight })
+    held.resolve({ kind: 'done' })
+    await settled(Promise.resolve())
+    expect(committed).toEqual([1n, 2n])
   })
 
   it('loads the next batch while one is committed, and commits one after the other', async () => {

@@ -33,7 +33,7 @@ export type LoadServiceOptions = {
   readonly newBatchId: () => string
 }
 
-const roundStates: readonly RoundState[] = ['waiting', 'loading', 'committing', 'over']
+const roundStates: readonly RoundState[] = ['waiting', 'loading', 'over']
 
 /** `user.outputs` → StarRocks: rows durable, then progress committed; any row may be loaded again, to the same effect. */
 export class LoadService implements Service, RoundEvents {
@@ -73,7 +73,7 @@ export class LoadService implements Service, RoundEvents {
 
   health(): { readonly ok: boolean; readonly [detail: string]: unknown } {
     const stateForMs = Math.round(this.#options.clock.monotonicMs() - this.#stateSinceMs)
-    const isStuck = (this.#state === 'loading' || this.#state === 'committing') && stateForMs > limits.stuckAfterMs
+    const isStuck = this.#state === 'loading' && stateForMs > limits.stuckAfterMs
     return {
       ok: this.#trouble === null && !isStuck,
       state: this.#state,

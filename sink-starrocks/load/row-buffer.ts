@@ -7,8 +7,8 @@ export type FlushRule = { readonly rows: number; readonly bytes: number; readonl
 export type FlushCause = 'rows' | 'bytes' | 'time'
 
 /**
- * The batch that fills while the one before it is being loaded. Full means that a flush is due and that no more is
- * taken until it was handed over: together with the one on its way this is all that is ever in memory.
+ * The batch that fills while those before it are being loaded. Full means that a flush is due and that no more is
+ * taken until it was handed over: together with those on their way this is all that is ever in memory.
  */
 export class RowBuffer {
   readonly #clock: Clock

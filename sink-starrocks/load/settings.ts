@@ -15,7 +15,7 @@ export const loadSettings = {
   FLUSH_MS: number(1_000, { min: 10, max: 60_000 }),
   /** or when it has so many rows over all tables, */
   FLUSH_ROWS: number(20_000, { min: 1, max: 1_000_000 }),
-  /** or so many bytes; two such batches are in memory. */
+  /** or so many bytes; three such batches are in memory. */
   FLUSH_BYTES: number(16 * 1024 * 1024, { min: 1024, max: limits.maxFlushBytes }),
   /** What bodies are packed with on their way. */
   LOAD_COMPRESSION: z.enum(['none', 'gzip']).default('none'),
