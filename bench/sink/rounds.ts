@@ -8,7 +8,7 @@ import { csvBytes, secondsOfCp } from './copy.ts'
 import { type Posted, postWithCurl } from './curl.ts'
 import { drainByArchive, drainByLoad, type Rows } from './drain.ts'
 import { type Maker, startMaker } from './maker.ts'
-import { makeDatabase, openBenchSql } from './places.ts'
+import { dropViews, makeDatabase, openBenchSql } from './places.ts'
 import type { PrepareAnswer, PrepareQuestion } from './prepare/main.ts'
 import { requireSameRows } from './same-rows.ts'
 
@@ -39,6 +39,7 @@ export const measureRounds = async (
   const posted = `${names.stream}_curl`
   const dir = join(stack.dataDir, 'prepared')
   await makeDatabase(starrocks, posted)
+  for (const database of [names.database, posted]) await dropViews(starrocks, database)
   await using ending = new AsyncDisposableStack()
   const maker = await startMaker(stream)
   ending.defer(() => maker.stop())
