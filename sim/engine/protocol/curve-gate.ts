@@ -31,13 +31,20 @@ export class CurveGate {
   }
 
   async #answer(): Promise<void> {
-    for await (const [version, id, , , , mechanism, key] of this.#socket) {
-      const client = key?.length === 32 ? toZ85(key) : ''
-      const isAllowed = mechanism?.toString() === 'CURVE' && this.#allowed.has(client)
-      if (!isAllowed) this.#onRefused(client)
-      const [code, text] = isAllowed ? ['200', 'OK'] : ['400', 'this key is not on the list']
-      await this.#socket.send([version ?? '1.0', id ?? '', code, text, client, ''])
+    try {
+      for await (const question of this.#socket) await this.#socket.send(this.#answerTo(question))
+    } catch (error) {
+      // Closed before the answer was out: whoever asked is closed too.
+      if (!this.#socket.closed) throw error
     }
+  }
+
+  #answerTo([version, id, , , , mechanism, key]: readonly Buffer[]): (Buffer | string)[] {
+    const client = key?.length === 32 ? toZ85(key) : ''
+    const isAllowed = mechanism?.toString() === 'CURVE' && this.#allowed.has(client)
+    if (!isAllowed) this.#onRefused(client)
+    const [code, text] = isAllowed ? ['200', 'OK'] : ['400', 'this key is not on the list']
+    return [version ?? '1.0', id ?? '', code, text, client, '']
   }
 }
 
