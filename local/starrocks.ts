@@ -23,6 +23,8 @@ export const starrocks: ServerDriver = {
       file: process.execPath,
       args: [PROGRAM],
       env: {
+        // Each statement in DuckDB takes a thread of libuv while it runs: with four, loads and queries wait for one another.
+        UV_THREADPOOL_SIZE: '16',
         STARROCKS_DIR: record.dir,
         STARROCKS_FE_HTTP_PORT: String(feHttp),
         STARROCKS_BE_HTTP_PORT: String(beHttp),

@@ -15,10 +15,10 @@ import { requireSameRows } from './same-rows.ts'
 const rounds = 5
 /** Loaded before anything is measured: the servers warm up, and the first rate says how many make a round. */
 const firstTrades = 3_000
-const loadSeconds = 30
+const loadSeconds = 45
 /** Of a round's records. */
 export const warmUpShare = 1 / 3
-const mostTrades = 40_000
+const mostTrades = 60_000
 const within = { withinMs: 300_000 }
 
 export type Round = {

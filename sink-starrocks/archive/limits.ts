@@ -3,7 +3,7 @@ import { settingsProblem } from '../../runtime/settings.ts'
 /** Every bound of this service. */
 export const limits = {
   /** Records that come one by one are fetched some together: nobody waits for them before their window ends. */
-  gatherMs: 100,
+  gatherMs: 500,
   /** Text of a file that waits in memory before it is written, per open file. */
   writeBufferBytes: 256 * 1024,
   /** An offset commit is asked again this often: the effect is durable, so asking again is harmless. */

@@ -1,8 +1,10 @@
 import type { Clock } from '../../runtime/clock.ts'
 import type { Progress } from '../../runtime/reader/progress.ts'
 import { Batch, type ProgressOwner } from './batch.ts'
+import { limits } from './limits.ts'
 import type { TableRow } from './rows.ts'
 
+/** `ms`: from one flush by time to the next. */
 export type FlushRule = { readonly rows: number; readonly bytes: number; readonly ms: number }
 export type FlushCause = 'rows' | 'bytes' | 'time'
 
@@ -15,6 +17,7 @@ export class RowBuffer {
   readonly #rule: FlushRule
   #batch = new Batch()
   #sinceMs = 0
+  #takenMs = Number.NEGATIVE_INFINITY
   #filled = Promise.withResolvers<void>()
   #full = Promise.withResolvers<void>()
   #emptied = Promise.withResolvers<void>()
@@ -46,11 +49,16 @@ export class RowBuffer {
     if (this.#fullBy() !== null) this.#full.resolve()
   }
 
-  /** Waits until a flush is due: too many rows, too many bytes, or the oldest has waited long enough. Null when aborted. */
+  /**
+   * Waits until a flush is due: too many rows, too many bytes, or the last flush is long enough ago. What comes after a
+   * pause waits for no more than what comes with it. Null when aborted.
+   */
   async due(signal: AbortSignal): Promise<FlushCause | null> {
     await untilAborted(this.#filled.promise, signal)
     if (signal.aborted) return null
-    const leftMs = this.#rule.ms - (this.#clock.monotonicMs() - this.#sinceMs)
+    const { ms } = this.#rule
+    const dueMs = Math.max(this.#takenMs + ms, this.#sinceMs + Math.min(limits.gatherMs, ms))
+    const leftMs = dueMs - this.#clock.monotonicMs()
     if (leftMs > 0 && this.#fullBy() === null) {
       const early = new AbortController()
       await Promise.race([
@@ -65,6 +73,7 @@ export class RowBuffer {
   /** Hands over what there is and starts anew. */
   take(): Batch {
     const taken = this.#batch
+    this.#takenMs = this.#clock.monotonicMs()
     this.#batch = new Batch()
     const emptied = this.#emptied
     this.#filled = Promise.withResolvers()

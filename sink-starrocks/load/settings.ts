@@ -11,7 +11,7 @@ export const loadSettings = {
   ...starrocksSettings,
   /** Of user.outputs. */
   PARTITIONS: setting.integer({ min: 1, max: 10_000 }),
-  /** A batch is loaded when its oldest record has waited so long, */
+  /** A batch is loaded when the one before it was taken so long ago, */
   FLUSH_MS: number(1_000, { min: 10, max: 60_000 }),
   /** or when it has so many rows over all tables, */
   FLUSH_ROWS: number(20_000, { min: 1, max: 1_000_000 }),
