@@ -59,7 +59,8 @@ const smallHeap = {
 const settleHeap = { ...smallHeap, NODE_OPTIONS: `${smallHeap.NODE_OPTIONS} --max-old-space-size=512` } as const
 
 /** Rows and windows stay outside V8's heap, which the old generation need not be large for. */
-const sinkHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=16 --max-old-space-size=256' } as const
+const loadHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=32 --max-old-space-size=256' } as const
+const archiveHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=16 --max-old-space-size=256' } as const
 
 /** The bridge takes memory in three threads at once: with one arena they would wait for each other. */
 export const bridgeHeap = { ...smallHeap, MALLOC_ARENA_MAX: '3' } as const
@@ -86,9 +87,9 @@ export const ownEnvironment = (
         ...settleHeap,
       }
     case 'load':
-      return { FLUSH_MS: `${intervals.flushMs}`, ...sinkHeap }
+      return { FLUSH_MS: `${intervals.flushMs}`, ...loadHeap }
     case 'archive':
-      return sinkHeap
+      return archiveHeap
   }
 }
 

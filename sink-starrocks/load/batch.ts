@@ -10,14 +10,15 @@ export interface ProgressOwner {
   commit(progress: Progress): Promise<void>
 }
 
-/** Where the newest row of a key stands. */
-type Ranked = { readonly rank: bigint; readonly place: number; readonly start: number; readonly end: number }
+type LatestRow = TableRow & { readonly latest: NonNullable<TableRow['latest']> }
 type TableRows = {
-  readonly texts: RowBytes
-  readonly latest: Map<string, Ranked>
   /** Rows that are what they are for ever; a table has such rows or those of `latest`. */
+  readonly texts: RowBytes
   fixed: number
   form: CsvForm
+  /** The newest row of each key: most are replaced before they are sent, so their text is made when they are. */
+  readonly latest: Map<string, LatestRow>
+  bytes: number
 }
 
 /** Rows of one table, ready to be sent, again if need be. */
@@ -40,7 +41,7 @@ export class Batch {
   get rows(): number {
     return this.#rows
   }
-  /** What the rows take, those that newer ones replaced included. */
+  /** What the rows take; of one that was replaced, what the first of its key took. */
   get bytes(): number {
     return this.#bytes
   }
@@ -65,42 +66,54 @@ export class Batch {
 
   /** The largest first: of several loads side by side the last should not be the longest. */
   get tables(): TableName[] {
-    const sizes = [...this.#tables].map(([table, { texts }]) => ({ table, bytes: texts.length }))
-    return sizes.sort((one, other) => other.bytes - one.bytes).map(({ table }) => table)
+    return [...this.#tables].sort(([, one], [, other]) => other.bytes - one.bytes).map(([table]) => table)
   }
 
-  /** Made when it is needed: where rows were replaced, it is a copy of those that were not. */
   bodyOf(table: TableName): TableBody {
     const { texts, fixed, latest, form } = this.#rowsOf(table)
-    const { bytes } = texts
-    const newest = [...latest.values()].map(({ start, end }) => bytes.subarray(start, end))
-    return { table, rows: fixed + latest.size, form, body: fixed > 0 ? bytes : Buffer.concat(newest) }
+    if (fixed > 0) return { table, rows: fixed, form, body: texts.bytes }
+    const newest = new RowBytes()
+    const forms = [...latest.values()].map(({ cells }) => appendRow(newest, cells))
+    return { table, rows: latest.size, form: forms.includes('enclosed') ? 'enclosed' : 'plain', body: newest.bytes }
   }
 
-  #addRow({ table, cells, latest }: TableRow): void {
-    const rows = this.#rowsOf(table)
-    const before = latest && rows.latest.get(latest.key)
-    if (before && isOlder(latest, before)) return
-    const { text, form } = csvRow(cells)
-    if (form === 'enclosed') rows.form = form
-    const start = rows.texts.append(text)
-    const end = rows.texts.length
-    if (latest === null) rows.fixed++
-    else rows.latest.set(latest.key, { rank: latest.rank, place: latest.place, start, end })
-    this.#rows += before ? 0 : 1
-    this.#bytes += end - start
+  #addRow(row: TableRow): void {
+    const rows = this.#rowsOf(row.table)
+    const { latest } = row
+    if (latest === null) {
+      const start = rows.texts.length
+      if (appendRow(rows.texts, row.cells) === 'enclosed') rows.form = 'enclosed'
+      rows.fixed++
+      this.#count(rows, rows.texts.length - start)
+      return
+    }
+    const before = rows.latest.get(latest.key)
+    if (before && isOlder(latest, before.latest)) return
+    rows.latest.set(latest.key, { ...row, latest })
+    if (!before) this.#count(rows, Buffer.byteLength(csvRow(row.cells).text))
+  }
+
+  #count(rows: TableRows, bytes: number): void {
+    rows.bytes += bytes
+    this.#bytes += bytes
+    this.#rows++
   }
 
   #rowsOf(table: TableName): TableRows {
     const found = this.#tables.get(table)
     if (found) return found
-    const made: TableRows = { texts: new RowBytes(), latest: new Map(), fixed: 0, form: 'plain' }
+    const made: TableRows = { texts: new RowBytes(), fixed: 0, form: 'plain', latest: new Map(), bytes: 0 }
     this.#tables.set(table, made)
     return made
   }
 }
 
-const isOlder = (
-  next: { readonly rank: bigint; readonly place: number },
-  before: { readonly rank: bigint; readonly place: number },
-): boolean => next.rank < before.rank || (next.rank === before.rank && next.place < before.place)
+/** Adds a row's text behind the others. */
+const appendRow = (texts: RowBytes, cells: TableRow['cells']): CsvForm => {
+  const { text, form } = csvRow(cells)
+  texts.append(text)
+  return form
+}
+
+const isOlder = (next: LatestRow['latest'], before: LatestRow['latest']): boolean =>
+  next.rank < before.rank || (next.rank === before.rank && next.place < before.place)

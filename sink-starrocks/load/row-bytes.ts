@@ -19,13 +19,10 @@ export class RowBytes {
     return this.#end
   }
 
-  /** Returns where the text begins; it ends at `length`. */
-  append(text: string): number {
-    const start = this.#end
-    const needed = start + text.length * bytesPerUnit
+  append(text: string): void {
+    const needed = this.#end + text.length * bytesPerUnit
     if (needed > this.#bytes.length) this.#grow(needed)
-    this.#end += this.#bytes.write(text, start)
-    return start
+    this.#end += this.#bytes.write(text, this.#end)
   }
 
   #grow(needed: number): void {

@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { RowBytes } from './row-bytes.ts'
 
 describe('RowBytes', () => {
-  it('holds every text in UTF-8, however large it grows, and tells where each stands', () => {
+  it('holds every text in UTF-8, however large it grows', () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 3_000 })
     fc.assert(
       fc.property(fc.array(text, { maxLength: 20 }), texts => {
         const rows = new RowBytes()
-        const places = texts.map(each => ({ start: rows.append(each), end: rows.length }))
+        for (const each of texts) rows.append(each)
         expect(rows.bytes.toString()).toBe(texts.join(''))
-        expect(places.map(({ start, end }) => rows.bytes.toString('utf8', start, end))).toEqual(texts)
+        expect(rows.length).toBe(Buffer.byteLength(texts.join('')))
       }),
       { numRuns: 30 },
     )
