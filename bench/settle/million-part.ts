@@ -6,7 +6,7 @@ import { checkBalances } from './check-balances.ts'
 import { drainByRepartition } from './drain.ts'
 import { type MemoryAlong, MemoryOfDrain } from './growth.ts'
 import type { MakerAnswer, MakerQuestion } from './maker/questions.ts'
-import { SettleLife } from './settle-life.ts'
+import { startSettleLife } from './settle-life.ts'
 import { openStream } from './stream.ts'
 
 const few = 100_000
@@ -35,7 +35,7 @@ export const millionPart: Part = {
     ])
     await using ending = new AsyncDisposableStack()
     ending.defer(() => maker.stop())
-    const settle = await SettleLife.start(place, stream)
+    const settle = await startSettleLife(place, stream)
     ending.defer(() => settle.kill())
     const within = { withinMs: drainWithinMs }
     const drain = async (question: MakerQuestion) => {

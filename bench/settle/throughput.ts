@@ -5,7 +5,8 @@ import { checkBalances } from './check-balances.ts'
 import { drainByRepartition, type Drained } from './drain.ts'
 import type { MakerAnswer, MakerQuestion } from './maker/questions.ts'
 import type { ReplacedAnswer, ReplacedQuestion } from './replaced/main.ts'
-import { SettleLife, type Settled } from './settle-life.ts'
+import type { DrainedRows } from './service-life.ts'
+import { startSettleLife } from './settle-life.ts'
 import { type BenchStream, makeKeyspace, makeTables } from './stream.ts'
 
 const rounds = 5
@@ -24,7 +25,7 @@ export const settleRate = ({ trades, settle }: Pick<Round, 'trades' | 'settle'>)
 export type Round = {
   readonly trades: number
   readonly repartition: Drained
-  readonly settle: Settled
+  readonly settle: DrainedRows
   readonly bare: BareAnswer
   readonly oneByOne: ReplacedAnswer
   readonly many: ReplacedAnswer
@@ -51,7 +52,7 @@ export const measureThroughput = async (
     ...[bus, address, bareKeyspace, names.topics.users, `${batchRecords}`],
   ])
   const replaced = await worker<ReplacedQuestion, ReplacedAnswer>('replaced/main.ts', [address, replacedKeyspace])
-  const life = await SettleLife.start(place, stream)
+  const life = await startSettleLife(place, stream)
   ending.defer(() => life.kill())
   const within = { withinMs: stepWithinMs }
 

@@ -1,6 +1,7 @@
 import { type MemoryAlong, MemoryOfDrain } from '../settle/growth.ts'
 import type { SinkStream } from './stream.ts'
-import { drainByArchive, drainByLoad } from './drain.ts'
+import { drainByArchive } from './drain-by-archive.ts'
+import { startLoadLife } from './load-life.ts'
 import { startMaker } from './maker.ts'
 import { prepareTopics, type Round } from './rounds.ts'
 
@@ -31,7 +32,10 @@ export const measureMemory = async (
   const trades = Math.ceil(Math.max(rowsOfDrain.full * scale, rowsOfDrain.least) / perTrade)
   const { ends, lastPos } = await prepareTopics(stream, maker, { kind: 'trade', trades })
   const [loadMemory, archiveMemory] = [new MemoryOfDrain(), new MemoryOfDrain()]
-  const load = await drainByLoad(place, { ends, onlooker: loadMemory, ...within })
+  const life = await startLoadLife(place)
+  ending.defer(() => life.kill())
+  const load = await life.drain(ends, { onlooker: loadMemory, ...within })
+  await life.stop()
   say(`load: ${load.rows} rows of ${trades} trades in ${Math.round(load.seconds)} s`)
   const archive = await drainByArchive(place, { ends, lastPos, onlooker: archiveMemory, ...within })
   say(`archive: ${archive.rows} rows in ${Math.round(archive.seconds)} s`)

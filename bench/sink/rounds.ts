@@ -6,26 +6,28 @@ import type { SinkStack, SinkStream } from './stream.ts'
 import { Worker } from '../worker.ts'
 import { csvBytes, secondsOfCp } from './copy.ts'
 import { type Posted, postWithCurl } from './curl.ts'
-import { drainByArchive, drainByLoad, type Rows } from './drain.ts'
+import type { DrainedRows } from '../settle/service-life.ts'
+import { drainByArchive } from './drain-by-archive.ts'
+import { startLoadLife } from './load-life.ts'
 import { type Maker, startMaker } from './maker.ts'
 import { dropViews, makeDatabase, openBenchSql } from './places.ts'
 import type { PrepareAnswer, PrepareQuestion } from './prepare/main.ts'
 import { requireSameRows } from './same-rows.ts'
 
 const rounds = 5
-/** Loaded before anything is measured: the servers warm up, and the first rate says how many make a round. */
+/** Loaded before anything is measured: the first rate says how many trades make a round. */
 const firstTrades = 3_000
-const loadSeconds = 45
-/** Of a round's records. */
-export const warmUpShare = 1 / 3
-const mostTrades = 60_000
+/** Rounds as long as those that are measured, in which servers and load compile themselves. */
+const warmUpRounds = 2
+const loadSeconds = 30
+const mostTrades = 40_000
 const within = { withinMs: 300_000 }
 
 export type Round = {
   readonly trades: number
-  readonly load: Rows
+  readonly load: DrainedRows
   readonly curl: Posted
-  readonly archive: Rows & { readonly mbPerSecond: number }
+  readonly archive: DrainedRows & { readonly mbPerSecond: number }
   readonly cpMbPerSecond: number
 }
 
@@ -49,12 +51,12 @@ export const measureRounds = async (
   )
   ending.defer(() => preparer.stop())
 
-  const round = async (trades: number, question: MakerQuestion, warmUpRecords?: number): Promise<Round> => {
+  const life = await startLoadLife(place)
+  ending.defer(() => life.kill())
+
+  const round = async (trades: number, question: MakerQuestion): Promise<Round> => {
     const { lastPos, ends } = await prepareTopics(stream, maker, question)
-    const load = await drainByLoad(place, {
-      ...{ ends, ...within },
-      ...(warmUpRecords === undefined ? {} : { warmUpRecords }),
-    })
+    const load = await life.drain(ends, within)
     const { files } = await preparer.ask({ dir }, within)
     const curl = await postWithCurl(files, { starrocks, database: posted, dir })
     await rm(dir, { recursive: true })
@@ -70,18 +72,18 @@ export const measureRounds = async (
   await round(0, { kind: 'open' })
   const first = await round(firstTrades, { kind: 'trade', trades: firstTrades })
   const trades = Math.min(mostTrades, Math.ceil((loadSeconds * scale * firstTrades) / first.load.seconds))
-  const warmUpRecords = Math.ceil((warmUpShare * first.load.records * trades) / firstTrades)
   const measured: Round[] = []
-  for (let number = 1; number <= rounds; number++) {
-    const done = await round(trades, { kind: 'trade', trades }, warmUpRecords)
-    measured.push(done)
+  for (let number = 1 - warmUpRounds; number <= rounds; number++) {
+    const done = await round(trades, { kind: 'trade', trades })
+    if (number > 0) measured.push(done)
     const { load, curl, archive, cpMbPerSecond } = done
-    const thousands = [load.measuredRows / load.seconds, curl.rows / curl.seconds].map(each => (each / 1000).toFixed(1))
+    const thousands = [load.rows / load.seconds, curl.rows / curl.seconds].map(each => (each / 1000).toFixed(1))
     const megabytes = [archive.mbPerSecond, cpMbPerSecond].map(each => each.toFixed(1))
     say(
-      `round ${number} of ${trades} trades: load ${thousands[0]}, curl ${thousands[1]} thousand rows/s; archive ${megabytes[0]}, cp ${megabytes[1]} MB/s`,
+      `round ${number}${number > 0 ? '' : ' (to warm up)'} of ${trades} trades: load ${thousands[0]}, curl ${thousands[1]} thousand rows/s; archive ${megabytes[0]}, cp ${megabytes[1]} MB/s`,
     )
   }
+  await life.stop()
   const sql = openBenchSql(starrocks)
   ending.defer(() => sql.close())
   say(`load and curl left the same ${await requireSameRows(sql, names.database, posted)} rows`)
