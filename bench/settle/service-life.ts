@@ -1,6 +1,8 @@
 import type { Pos } from '../../core/ids.ts'
+import { sumsOfMetrics } from '../../sim/pipeline/metrics-text.ts'
 import type { ServiceName } from '../../sim/pipeline/services.ts'
 import { type Drained, follow, type Onlooker } from './drain.ts'
+import { byLabel } from './metrics.ts'
 import { BenchService, type Place } from './service.ts'
 
 /** The longest there is: a process that stands still stays a member. */
@@ -8,13 +10,10 @@ const sessionTimeoutMs = 300_000
 
 /** pos of the last record of each partition. */
 export type Ends = ReadonlyMap<number, Pos>
-export type Counted = { readonly rows: number; readonly records: number }
+type Counted = { readonly rows: number; readonly records: number }
 export type DrainedRows = Drained & Counted
 
-/** How one service tells by its metrics what it has done. */
-export type Tale = {
-  readonly counts: (metrics: string) => Counted
-  readonly isDone: (metrics: string, ends: Ends) => boolean
+export type DrainRules = {
   /** What would make a rate worthless. */
   readonly problems: (metrics: string) => readonly string[]
   /** Waited for after a drain, no part of its time. */
@@ -29,18 +28,18 @@ export type Tale = {
 export class ServiceLife {
   readonly #name: ServiceName
   readonly #service: BenchService
-  readonly #tale: Tale
+  readonly #rules: DrainRules
   #before: Counted = { rows: 0, records: 0 }
 
-  private constructor(name: ServiceName, service: BenchService, tale: Tale) {
+  private constructor(name: ServiceName, service: BenchService, rules: DrainRules) {
     this.#name = name
     this.#service = service
-    this.#tale = tale
+    this.#rules = rules
   }
 
-  static async start(name: ServiceName, place: Place, tale: Tale): Promise<ServiceLife> {
+  static async start(name: ServiceName, place: Place, rules: DrainRules): Promise<ServiceLife> {
     const servers = { ...place.servers, KAFKA_SESSION_TIMEOUT_MS: `${sessionTimeoutMs}` }
-    return new ServiceLife(name, await BenchService.start(name, { ...place, servers }), tale)
+    return new ServiceLife(name, await BenchService.start(name, { ...place, servers }), rules)
   }
 
   /**
@@ -52,17 +51,17 @@ export class ServiceLife {
     { withinMs, onlooker }: { readonly withinMs: number; readonly onlooker?: Onlooker },
   ): Promise<DrainedRows> {
     const service = this.#service
-    const { counts, isDone, problems, afterwards } = this.#tale
+    const { problems, afterwards } = this.#rules
     const before = this.#before
     service.goOn()
     let counted = before
     const progress = async () => {
       const text = await service.metrics()
-      counted = counts(text)
+      counted = this.#counted(text)
       const records = counted.records - before.records
       onlooker?.look(records, service.pid)
       if (records === 0) return 'nothing'
-      return isDone(text, ends) ? 'all' : 'some'
+      return this.#isAt(ends, text) ? 'all' : 'some'
     }
     const drained = await follow(service, { progress, withinMs })
     await afterwards?.(ends)
@@ -72,6 +71,18 @@ export class ServiceLife {
     service.standStill()
     this.#before = counted
     return { ...drained, rows: counted.rows - before.rows, records: counted.records - before.records }
+  }
+
+  #counted(metrics: string): Counted {
+    const sums = sumsOfMetrics(metrics)
+    const count = (what: string): number => sums.get(`settle_${this.#name}_${what}_total`) ?? 0
+    return { rows: count('rows'), records: count('records') }
+  }
+
+  /** settle tells of what the store acknowledged, load of what it committed. */
+  #isAt(ends: Ends, metrics: string): boolean {
+    const at = byLabel(metrics, `settle_${this.#name}_last_pos`, 'partition')
+    return [...ends].every(([partition, pos]) => at.get(`${partition}`) === Number(pos))
   }
 
   async stop(): Promise<void> {

@@ -15,17 +15,6 @@ type Stream = { readonly kafka: KafkaPort; readonly names: StreamNames }
 /** settle drains up to the barriers that end each partition: all of it acknowledged by the store, then committed. */
 export const startSettleLife = (place: Place, stream: Stream): Promise<ServiceLife> =>
   ServiceLife.start('settle', place, {
-    counts: text => {
-      const sums = sumsOfMetrics(text)
-      return {
-        rows: sums.get('settle_settle_rows_total') ?? 0,
-        records: sums.get('settle_settle_records_total') ?? 0,
-      }
-    },
-    isDone: (text, ends) => {
-      const acknowledged = byLabel(text, 'settle_settle_last_pos', 'partition')
-      return [...ends].every(([partition, pos]) => acknowledged.get(`${partition}`) === Number(pos))
-    },
     problems,
     afterwards: ends => untilCommitted(stream, ends),
   })

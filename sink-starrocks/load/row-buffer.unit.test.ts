@@ -20,6 +20,15 @@ const dueAfterMs = async (buffer: RowBuffer, clock: TestClock): Promise<number> 
   return clock.monotonicMs() - beganMs
 }
 
+/** A buffer that has just been flushed. */
+const flushed = async (clock: TestClock): Promise<RowBuffer> => {
+  const buffer = new RowBuffer(clock, rule)
+  await addTo(buffer)
+  await buffer.due(signal)
+  buffer.take()
+  return buffer
+}
+
 describe('RowBuffer', () => {
   it('gives what comes after a pause no longer than what comes with it takes', async () => {
     const clock = new TestClock()
@@ -31,10 +40,7 @@ describe('RowBuffer', () => {
 
   it('flushes a flow that goes on once in its time, whenever the first of a batch came', async () => {
     const clock = new TestClock()
-    const buffer = new RowBuffer(clock, rule)
-    await addTo(buffer)
-    await buffer.due(signal)
-    buffer.take()
+    const buffer = await flushed(clock)
     await clock.sleep(300)
     await addTo(buffer)
     expect(await dueAfterMs(buffer, clock)).toBe(700)
@@ -42,10 +48,7 @@ describe('RowBuffer', () => {
 
   it('flushes at once what is full', async () => {
     const clock = new TestClock()
-    const buffer = new RowBuffer(clock, rule)
-    await addTo(buffer)
-    await buffer.due(signal)
-    buffer.take()
+    const buffer = await flushed(clock)
     await addTo(buffer, rule.rows)
     expect(await dueAfterMs(buffer, clock)).toBe(0)
   })
