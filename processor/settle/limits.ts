@@ -1,7 +1,12 @@
 /** Bounds of settle that are not settings; one place, so that their relations can be seen. */
 export const settleLimits = {
   /** Records that wait while a batch is under way, in batches: enough to fill the next one, no more. */
-  queuedBatches: 2,
+  queuedBatches: 1,
+  /**
+   * Batches under way at once, over all partitions: as many as keep the store busy. More would only wait for each other
+   * within its requests in flight, and hold memory that the collector goes through again and again.
+   */
+  batchesAtOnce: 4,
   /** Records that come one by one are fetched some together: each fetch costs the broker and us as much as a full one. */
   gatherMs: 20,
   /** How long a partition that is given up waits for writes under way; whatever is left is read again. */

@@ -1,6 +1,7 @@
 import type { UserRecord } from '../../core/events.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
+import type { InFlight } from '../../runtime/in-flight.ts'
 import { KafkaFailure, type KafkaPort } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Progress } from '../../runtime/reader/progress.ts'
@@ -36,6 +37,8 @@ export type OwnerOptions = {
   /** Only the owner of partition 0 has it. */
   readonly conservation: Conservation | null
   readonly batchRecords: number
+  /** The batches under way of all partitions: each has its place from before it is folded until it is acknowledged. */
+  readonly batches: InFlight
   /** Requests to the store under way at once, over all partitions. */
   readonly inFlight: number
   readonly cacheCells: number
@@ -139,29 +142,43 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   }
 
   async #settle(): Promise<void> {
+    const { batches } = this.#options
     let cells: Promise<void> = Promise.resolve()
     for (;;) {
       const records = await this.#nextBatch()
       if (records.length === 0) return cells
-      const batch = await this.#fold(records)
-      this.#enter({ kind: 'writing-history' })
-      await this.#write('history', batch.rows.history)
-      this.#enter({ kind: 'waiting-for-cells' })
-      await cells
-      cells = this.#writeCells(batch)
+      try {
+        const batch = await this.#fold(records)
+        this.#enter({ kind: 'writing-history' })
+        await this.#write('history', batch.rows.history)
+        this.#enter({ kind: 'waiting-for-cells' })
+        await cells
+        cells = this.#writeCells(batch)
+      } catch (error) {
+        batches.leave()
+        throw error
+      }
       // Awaited with the next batch; until then a failure must not go unheard.
       cells.catch((error: unknown) => this.#fail(error))
     }
   }
 
+  /** Empty when the owner ends; else the batch has its place among those under way. */
   async #nextBatch(): Promise<readonly ReadRecord<UserRecord>[]> {
+    const { batches, batchRecords } = this.#options
     this.#enter({ kind: 'waiting' })
     while (this.#queue.length === 0 && !this.#signal.aborted) {
       await this.#wake.promise
       this.#wake = Promise.withResolvers()
     }
     if (this.#signal.aborted) return []
-    const records = this.#queue.splice(0, this.#options.batchRecords)
+    const place = batches.enter()
+    if (place) await place
+    if (this.#signal.aborted) {
+      batches.leave()
+      return []
+    }
+    const records = this.#queue.splice(0, batchRecords)
     this.#taken.resolve()
     this.#taken = Promise.withResolvers()
     return records
@@ -169,7 +186,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
 
   async #fold(records: readonly ReadRecord<UserRecord>[]): Promise<Batch> {
     this.#enter({ kind: 'loading' })
-    const { buckets, cql } = this.#options
+    const { buckets, cql, batches } = this.#options
     const wallets = await holdWallets(
       records.map(({ record }) => record),
       { cql, cache: this.#cache, signal: this.#giveUp.signal, proveReads: () => this.#commits.proveReads() },
@@ -184,6 +201,8 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
       this.#enter({ kind: 'reading-again' })
       await this.#write('history', fold.drainHistory())
       const { waiting } = fold
+      // It may take long, and nobody else waits for it.
+      batches.leave()
       const outcomes = await replayUsers({
         waiting,
         reread: this.#reread,
@@ -193,7 +212,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
           await this.#commits.proveReads()
           await this.#write('history', groups)
         },
-      })
+      }).finally(() => batches.enter())
       for (const [user, outcome] of outcomes) fold.resolve(user, outcome)
     }
     const rows = fold.rows()
@@ -239,9 +258,14 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     await Promise.all(lanes).finally(() => (next = groups.length))
   }
 
+  /** Gives the batch's place back at its end, whatever that is. */
   async #writeCells({ records, rows }: Batch): Promise<void> {
-    const { clock, metrics, log, partition, conservation } = this.#options
-    await this.#write('cells', rows.cells)
+    const { clock, metrics, log, partition, conservation, batches } = this.#options
+    try {
+      await this.#write('cells', rows.cells)
+    } finally {
+      batches.leave()
+    }
     if (!this.#isAtWork) {
       this.#isAtWork = true
       const { n, pos } = (records.at(-1) as ReadRecord<UserRecord>).record

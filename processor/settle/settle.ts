@@ -1,6 +1,7 @@
 import type { UserRecord } from '../../core/events.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { CqlFailure, type CqlPort } from '../../runtime/cql/port.ts'
+import { InFlight } from '../../runtime/in-flight.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
 import { userNumbering } from '../../runtime/reader/numbering.ts'
@@ -9,6 +10,7 @@ import type { Service } from '../../runtime/service.ts'
 import { Stop } from '../../runtime/stop.ts'
 import { type BucketRules, bucketRules } from '../../schemas/cql/placement.ts'
 import { Conservation } from './conservation.ts'
+import { settleLimits } from './limits.ts'
 import { NodeWatch } from './node-watch.ts'
 import { PartitionOwner } from './partition-owner.ts'
 import type { SettleMetrics } from './settle-metrics.ts'
@@ -45,6 +47,7 @@ export class Settle implements Service {
     const { kafka, cql, clock, log, metrics, topic, group, partitions } = options
     this.#conservation = new Conservation({ cql, clock, log, metrics, partitions })
     const watch = new NodeWatch({ cql, clock })
+    const batches = new InFlight(settleLimits.batchesAtOnce)
     this.#reader = new Reader<UserRecord>({
       kafka,
       clock,
@@ -67,6 +70,7 @@ export class Settle implements Service {
           log,
           metrics,
           watch,
+          batches,
           conservation: partition === 0 ? this.#conservation : null,
           batchRecords: options.batchRecords,
           inFlight: options.inFlight,

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts'
+import { InFlight } from '../in-flight.ts'
 import type { Log } from '../log.ts'
 import { classifyCql } from './classify.ts'
 import { errorText } from './error-text.ts'
-import { InFlight } from './in-flight.ts'
 import { cqlLimits } from './limits.ts'
 import { CqlFailure } from './port.ts'
 
@@ -20,6 +20,7 @@ export type SendAgainOptions = {
 /** Makes requests of the store until they succeed, are refused, or last too long; a bounded number at once. */
 export class SendAgain {
   readonly #options: SendAgainOptions
+  /** The driver itself has no backpressure: it refuses or drowns. */
   readonly #inFlight: InFlight
   readonly #aborts = new WeakMap<AbortSignal, Set<() => void>>()
   #toldMs = Number.NEGATIVE_INFINITY
