@@ -3,6 +3,7 @@ import { median, type Quantiles } from '../statistics.ts'
 import { exchangeSize } from './exchange.ts'
 import { ordersPerSecond, type LatencyRound, paceSeconds, probesPerSecond } from './latency.ts'
 import { inFlight } from './places.ts'
+import { lookEveryMs } from './prober.ts'
 import { manyInFlight, type Round, settleRate } from './throughput.ts'
 
 export type Measured = { readonly rounds: readonly Round[]; readonly latencies: readonly LatencyRound[] }
@@ -106,7 +107,7 @@ const economy = (rounds: readonly Round[]): readonly Figure[] => {
 const latency = (latencies: readonly LatencyRound[]): readonly Figure[] => {
   const ours = (quantile: keyof Quantiles): number => median(latencies.map(({ pipeline }) => pipeline[quantile]))
   const reference = (quantile: keyof Quantiles): number => median(latencies.map(({ chain }) => chain[quantile]))
-  const method = `median of ${latencies.length} interleaved rounds of ${paceSeconds} s at ${ordersPerSecond} orders/s, all five services running; from the engine's time of an output, which is when it was meant to be sent, to the first read at LOCAL_QUORUM that sees it in a balance, for ${probesPerSecond} deposits a second to users of every partition, each looked for every 5 ms; reference: a bare chain at the same rate, looked at in the same way: the same records written to two topics in transactions, consumed, and the same rows written at LOCAL_QUORUM, history before cells, by the same ports in one process without the services' logic`
+  const method = `median of ${latencies.length} interleaved rounds of ${paceSeconds} s at ${ordersPerSecond} orders/s, all five services running; from the engine's time of an output, which is when it was meant to be sent, to the first read at LOCAL_QUORUM that sees it in a balance, for ${probesPerSecond} deposits a second to users of every partition, each looked for every ${lookEveryMs} ms; reference: a bare chain at the same rate, looked at in the same way: the same records written to two topics in transactions, consumed, and the same rows written at LOCAL_QUORUM, history before cells, by the same ports in one process without the services' logic`
   const beside = (quantile: keyof Quantiles, bar: number | null): Figure =>
     lessIsBetter({
       ...{ name: `engine to visible in the store, ${quantile}`, ours: ours(quantile), reference: reference(quantile) },

@@ -4,7 +4,8 @@ import { readWallet } from '../../processor/settle/read-wallet.ts'
 import type { CqlPort } from '../../runtime/cql/port.ts'
 import type { Probe } from './paced-orders.ts'
 
-const lookEveryMs = 5
+/** More often, the looking would take from both sides a good part of what is measured. */
+export const lookEveryMs = 20
 
 /** Looks for deposits in the store, from the time they are due until they are there. */
 export class Prober {

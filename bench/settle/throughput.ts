@@ -10,7 +10,9 @@ import { startSettleLife } from './settle-life.ts'
 import { type BenchStream, makeKeyspace, makeTables } from './stream.ts'
 
 const rounds = 5
-/** Settled before anything is measured: the servers warm up, and the first rate says how many make a round. */
+/** Not measured: a JVM compiles itself for longer than one takes. */
+const warmUpRounds = 2
+/** Settled before anything is measured: the first rate says how many make a round. */
 const firstTrades = 12_000
 const settleSeconds = 45
 const mostTrades = 40_000
@@ -76,13 +78,13 @@ export const measureThroughput = async (
   const trades = Math.min(mostTrades, Math.ceil((settleSeconds * firstTrades) / first.settle.seconds))
 
   const measured: Round[] = []
-  for (let number = 1; number <= rounds; number++) {
+  for (let number = 1 - warmUpRounds; number <= rounds; number++) {
     const done = await round(trades)
-    measured.push(done)
+    if (number > 0) measured.push(done)
     const rates = [done.bare.seconds, done.repartition.seconds].map(seconds => trades / seconds)
     const shown = [settleRate(done), ...rates, done.oneByOne.perSecond, done.many.perSecond].map(Math.round)
     say(
-      `round ${number}, trades/s: settle ${shown[0]}, bare store ${shown[1]}, repartition ${shown[2]}, replaced one by one ${shown[3]}, ${manyInFlight} at once ${shown[4]}`,
+      `${number > 0 ? `round ${number}` : 'warming up'}, trades/s: settle ${shown[0]}, bare store ${shown[1]}, repartition ${shown[2]}, replaced one by one ${shown[3]}, ${manyInFlight} at once ${shown[4]}`,
     )
   }
   await life.stop()

@@ -4,7 +4,6 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { classifyCql } from './classify.ts'
 import { encodeParams } from './encode-params.ts'
-import { InFlight } from '../in-flight.ts'
 import { cqlLimits } from './limits.ts'
 import { CqlFailure, type CqlParam, CqlTuple, CqlVarint } from './port.ts'
 import { readValue } from './read-value.ts'
@@ -116,28 +115,6 @@ describe('batches', () => {
         }
       }),
     )
-  })
-})
-
-describe('requests under way', () => {
-  test('never more than the limit, in order, and a failure frees its place', async () => {
-    const inFlight = new InFlight(3)
-    let [running, most] = [0, 0]
-    const order: number[] = []
-    const tasks = Array.from({ length: 20 }, (_, at) =>
-      inFlight
-        .run(async () => {
-          most = Math.max(most, ++running)
-          order.push(at)
-          await new Promise(setImmediate)
-          running--
-          if (at % 4 === 0) throw new Error(`${at}`)
-        })
-        .catch(() => {}),
-    )
-    await Promise.all(tasks)
-    expect([most, running, inFlight.running]).toEqual([3, 0, 0])
-    expect(order).toEqual(Array.from({ length: 20 }, (_, at) => at))
   })
 })
 

@@ -70,10 +70,10 @@ export const storeMutants: readonly RuleMutant[] = [
   {
     name: 'any number of writes is under way at once',
     rule: 'settle 2',
-    file: 'runtime/cql/in-flight.ts',
+    file: 'runtime/in-flight.ts',
     find: 'if (this.#running >= this.#limit)',
     replace: 'if (this.#running < 0)',
-    caughtBy: byTest('runtime/cql/client', 'requests under way never more than the limit', 'expected'),
+    caughtBy: byTest('runtime/in-flight', 'never more tasks than the limit', 'expected'),
   },
   {
     name: 'what is read is what one replica says',
