@@ -20,6 +20,8 @@ export type BridgeSettings = {
   /** A Tick is written when nothing else was for this long. */
   readonly tickMs: number
   readonly batchBytes: number
+  /** From the beginning of one transaction to that of the next, at least, while few outputs wait. */
+  readonly gatherMs: number
   readonly maxOutputBytes: number
   /** pos moves further in one step only when our clock agrees with the engine's and the broker's. */
   readonly clockJumpMs: number

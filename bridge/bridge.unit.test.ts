@@ -73,6 +73,27 @@ describe('a bridge', () => {
     expect(world.engine.acked.length).toBeGreaterThan(2)
   })
 
+  test('lets few outputs come together between one transaction and the next', async () => {
+    const gatherMs = 30
+    const begun: number[] = []
+    world = new World({
+      broker: {
+        network: ({ kind }) => {
+          if (kind === 'begin-transaction') begun.push(world.clock.monotonicMs())
+          return 'delivered'
+        },
+      },
+    })
+    const { stop } = world.bridge({ gatherMs })
+    await world.publishAll()
+    await stop()
+    check(world)
+    // The first writes the Session; it tells a timer's millisecond from the clock's.
+    const gaps = begun.slice(1, -1).map((atMs, index) => atMs - (begun[index] as number) + 1)
+    expect(gaps.length).toBeGreaterThan(2)
+    expect(gaps.filter(gapMs => gapMs < gatherMs)).toEqual([])
+  })
+
   test('acknowledges again after a start what was durable before', async () => {
     const first = world.bridge()
     await world.publishAll()

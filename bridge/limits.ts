@@ -11,6 +11,10 @@ export const limits = {
    * a few hundred of them: of 350, 700 and 2000 the bridge was fastest with 700, in median and in the best of three.
    */
   batchCount: 700,
+  /** A transaction costs the broker and us as much as hundreds of outputs: few of them are let come together. */
+  gatherMs: 20,
+  /** Fewer outputs than this in the queue are few. */
+  fewOutputs: 100,
   /** What framing, position and Kafka's own batch header add to an output. */
   recordOverheadBytes: 256,
   /** Before leading again after a term that ended in doubt. */

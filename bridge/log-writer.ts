@@ -77,8 +77,9 @@ export class LogWriter {
   /** Goes on until the signal is aborted and the queue is written. @throws KafkaFailure, Stop */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#ports
-    const { tickMs } = this.#settings
+    const { tickMs, gatherMs } = this.#settings
     let lastWriteMs = clock.monotonicMs()
+    let lastBegunMs = Number.NEGATIVE_INFINITY
     while (!signal.aborted || this.queue.count > 0) {
       const idleMs = clock.monotonicMs() - lastWriteMs
       if (this.queue.count === 0 && idleMs < tickMs) {
@@ -87,10 +88,13 @@ export class LogWriter {
         waiting.abort()
         continue
       }
+      const gatherForMs = lastBegunMs + gatherMs - clock.monotonicMs()
+      if (gatherForMs > 0 && this.queue.count < limits.fewOutputs) await clock.sleep(gatherForMs, signal)
       if (!(await this.#mayStamp(signal))) {
         if (signal.aborted) return
         continue
       }
+      lastBegunMs = clock.monotonicMs()
       await this.#commit(this.queue.take({ maxCount: limits.batchCount, maxBytes: this.#settings.batchBytes }))
       lastWriteMs = clock.monotonicMs()
     }

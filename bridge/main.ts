@@ -90,6 +90,7 @@ await runService({
         names,
         tickMs: given.TICK_MS,
         batchBytes: given.BATCH_BYTES,
+        gatherMs: limits.gatherMs,
         maxOutputBytes: given.MAX_OUTPUT_BYTES,
         clockJumpMs: given.CLOCK_JUMP_MS,
         clockToleranceMs: given.CLOCK_TOLERANCE_MS,

@@ -1,4 +1,6 @@
 import { join } from 'node:path'
+import type { Stack } from '../../local/stack.ts'
+import { yieldToOthers } from '../background.ts'
 import { quantilesOf, type Quantiles } from '../statistics.ts'
 import { serviceNames } from '../../sim/pipeline/services.ts'
 import { Worker } from '../worker.ts'
@@ -25,6 +27,7 @@ export type LatencyRound = { readonly pipeline: Quantiles; readonly chain: Quant
 export const measureLatency = async (
   live: BenchStream,
   bare: BenchStream,
+  { servers }: Pick<Stack, 'servers'>,
   say: (line: string) => void,
 ): Promise<readonly LatencyRound[]> => {
   await using ending = new AsyncDisposableStack()
@@ -40,6 +43,12 @@ export const measureLatency = async (
       return service
     }),
   )
+  // As docs/services.md says for a machine that they share with settle: views may lag, balances may not.
+  const background = [
+    ...services.filter(({ name }) => name === 'load' || name === 'archive').map(({ pid }) => pid),
+    ...servers.flatMap(({ server, process }) => (server === 'starrocks' && process ? [process.pid] : [])),
+  ]
+  background.forEach(yieldToOthers)
   const died = Promise.race(services.map(service => service.died()))
   // Whoever waits for the feeder hears of it; at the end they are asked to stop.
   died.catch(() => {})

@@ -15,7 +15,7 @@ export const settlePart: Part = {
     const rounds = await measureThroughput(throughput, say)
     await using live = await openStream(stack, `bench_live_${run}`)
     await using bare = await openStream(stack, `bench_chain_${run}`)
-    const latencies = await measureLatency(live, bare, say)
+    const latencies = await measureLatency(live, bare, stack, say)
     return figuresOf({ rounds, latencies })
   },
 }

@@ -50,6 +50,10 @@ export class BenchService {
     return new BenchService(service, String(ready['http']))
   }
 
+  get name(): string {
+    return this.#process.name
+  }
+
   get pid(): number {
     return this.#process.pid
   }

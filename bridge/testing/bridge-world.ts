@@ -57,6 +57,7 @@ export class World {
       names,
       tickMs: 60_000,
       batchBytes: 1_000_000,
+      gatherMs: 0,
       maxOutputBytes: 100_000,
       clockJumpMs: 300_000,
       clockToleranceMs: 5000,

@@ -65,6 +65,7 @@ export const wireBridge = (given: WiredSettings): WiredBridge => {
       names,
       ...{ tickMs: 60_000, clockJumpMs: 60_000, clockToleranceMs: 5000 },
       batchBytes: given.batchBytes ?? 6_291_456,
+      gatherMs: 0,
       maxOutputBytes,
     },
     { kafka: broker.client(), dialect, openEngineLink, clock: systemClock, log, metrics },

@@ -94,6 +94,7 @@ const bridgeOf = (names: StreamNames, engine: MemoryEngine): Restarting =>
           names,
           tickMs: 100,
           batchBytes: 1_000_000,
+          gatherMs: 0,
           maxOutputBytes: 100_000,
           clockJumpMs: 300_000,
           clockToleranceMs: 5000,

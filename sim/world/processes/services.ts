@@ -24,6 +24,7 @@ export const startBridge = (life: Life, { names, log }: Parts, openLink: () => E
       names,
       tickMs: 4000,
       batchBytes: 1_000_000,
+      gatherMs: 0,
       maxOutputBytes: 200_000,
       clockJumpMs: 20_000,
       clockToleranceMs: 3000,
