@@ -47,6 +47,7 @@ await runService({
       commitIntervalMs: settings.COMMIT_INTERVAL_MS,
       cacheCells: settings.CACHE_CELLS,
       batchRecords: settings.BATCH_RECORDS,
+      batchesAtOnce: settleLimits.batchesAtOnce,
       inFlight: settings.IN_FLIGHT,
     })
     return {

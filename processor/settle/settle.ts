@@ -10,7 +10,6 @@ import type { Service } from '../../runtime/service.ts'
 import { Stop } from '../../runtime/stop.ts'
 import { type BucketRules, bucketRules } from '../../schemas/cql/placement.ts'
 import { Conservation } from './conservation.ts'
-import { settleLimits } from './limits.ts'
 import { NodeWatch } from './node-watch.ts'
 import { PartitionOwner } from './partition-owner.ts'
 import type { SettleMetrics } from './settle-metrics.ts'
@@ -29,6 +28,8 @@ export type SettleOptions = {
   readonly commitIntervalMs: number
   readonly cacheCells: number
   readonly batchRecords: number
+  /** Batches under way at once, over all partitions. */
+  readonly batchesAtOnce: number
   /** Requests to the store under way at once. */
   readonly inFlight: number
   /** Other rules than those of the tables make another store: for tests, which have no million records. */
@@ -47,7 +48,7 @@ export class Settle implements Service {
     const { kafka, cql, clock, log, metrics, topic, group, partitions } = options
     this.#conservation = new Conservation({ cql, clock, log, metrics, partitions })
     const watch = new NodeWatch({ cql, clock })
-    const batches = new InFlight(settleLimits.batchesAtOnce)
+    const batches = new InFlight(options.batchesAtOnce)
     this.#reader = new Reader<UserRecord>({
       kafka,
       clock,

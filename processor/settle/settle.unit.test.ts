@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { EngineOutput } from '../../core/events.ts'
+import type { UserId } from '../../core/ids.ts'
+import { partitionOf } from '../../core/partition.ts'
 import { history } from '../../core/testing/history.ts'
 import type { CqlRow } from '../../runtime/cql/port.ts'
 import type { MemoryStore } from '../../runtime/cql/testing/memory-store.ts'
@@ -20,7 +22,11 @@ const topicOf = (outputs: readonly EngineOutput[], barrierEvery: number): UserTo
 }
 
 const barrierEvery = fc.integer({ min: 1, max: 15 })
-const sizes = fc.record({ batchRecords: fc.integer({ min: 1, max: 60 }), cacheCells: fc.integer({ min: 3, max: 30 }) })
+const sizes = fc.record({
+  batchRecords: fc.integer({ min: 1, max: 60 }),
+  batchesAtOnce: fc.integer({ min: 1, max: partitions }),
+  cacheCells: fc.integer({ min: 3, max: 30 }),
+})
 const delays = fc.array(fc.nat({ max: 6 }), { minLength: 1, maxLength: 20 })
 
 /** Waits of the store before it writes, so that answers come in any order. */
@@ -150,13 +156,37 @@ describe('whatever the engine did', () => {
       return slow.promise
     }
     world.kafka.fill(world.topic.records)
-    // One batch is under way, two wait, and the rest of what was fetched finds no room.
-    const done = world.start({ batchRecords: 1 })
+    // One batch is under way, another waits, and the rest of what was fetched finds no room.
+    const done = world.start({ batchRecords: 1, batchesAtOnce: partitions })
     await world.until('every partition writes', () => writes >= partitions)
     const stopped = world.stop()
     slow.resolve()
     await stopped
     await expect(done).resolves.toBeUndefined()
+  })
+
+  test('batches of no more partitions than asked for are under way at once', async () => {
+    const limits = fc.integer({ min: 1, max: partitions })
+    await fc.assert(
+      fc.asyncProperty(history, limits, delays, async (outputs, batchesAtOnce, turns) => {
+        const world = new SettledWorld(topicOf(outputs, 5))
+        const wait = waiter(turns)
+        const writing: number[] = []
+        let most = 0
+        world.store.hooks.onWrite = async ([first]) => {
+          const isUsers = first?.cql.startsWith('INSERT INTO balances') || first?.cql.startsWith('INSERT INTO history ')
+          if (!first || !isUsers) return wait()
+          const partition = partitionOf(first.params[0] as UserId, partitions)
+          writing.push(partition)
+          most = Math.max(most, new Set(writing).size)
+          await wait()
+          writing.splice(writing.indexOf(partition), 1)
+        }
+        await run(world, { batchRecords: 2, batchesAtOnce })
+        expect(most).toBeLessThanOrEqual(batchesAtOnce)
+      }),
+      { numRuns: 15 },
+    )
   })
 
   test('stops while a partition opens and the store does not answer', async () => {

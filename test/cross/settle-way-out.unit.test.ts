@@ -54,6 +54,7 @@ const start = (): { readonly done: Promise<void>; readonly stop: () => Promise<v
       commitIntervalMs: 10,
       cacheCells: 1000,
       batchRecords: 50,
+      batchesAtOnce: 2,
       inFlight: 128,
     },
   })

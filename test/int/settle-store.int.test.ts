@@ -38,6 +38,7 @@ const settle = (): {
     commitIntervalMs: 100,
     cacheCells: 1000,
     batchRecords: 50,
+    batchesAtOnce: 2,
     inFlight: 128,
   })
   const stopping = new AbortController()

@@ -76,6 +76,14 @@ export const storeMutants: readonly RuleMutant[] = [
     caughtBy: byTest('runtime/in-flight', 'never more tasks than the limit', 'expected'),
   },
   {
+    name: 'every partition has a batch under way',
+    rule: 'settle 5',
+    file: 'processor/settle/partition-owner.ts',
+    find: 'if (place) await place',
+    replace: 'if (place) void place',
+    caughtBy: byTest('processor/settle/settle', 'batches of no more partitions than asked for', 'Property failed'),
+  },
+  {
     name: 'what is read is what one replica says',
     rule: 'settle 3',
     file: consistency,

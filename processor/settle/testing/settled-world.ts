@@ -47,6 +47,7 @@ export class SettledWorld {
       commitIntervalMs: 1,
       cacheCells: 1000,
       batchRecords: 7,
+      batchesAtOnce: 2,
       inFlight: 128,
       buckets,
       ...options,

@@ -2,6 +2,7 @@ import { Registry } from 'prom-client'
 import { avroDialect } from '../../../bridge/dialects/avro.ts'
 import { Bridge } from '../../../bridge/bridge.ts'
 import { Repartition } from '../../../processor/repartition/repartition.ts'
+import { settleLimits } from '../../../processor/settle/limits.ts'
 import { Settle } from '../../../processor/settle/settle.ts'
 import { settleMetrics } from '../../../processor/settle/settle-metrics.ts'
 import type { MemoryCluster } from '../../../runtime/cql/testing/memory-cluster.ts'
@@ -66,6 +67,7 @@ export const startSettle = (
     commitIntervalMs: 150,
     cacheCells: weather.cacheCells,
     batchRecords: weather.batchRecords,
+    batchesAtOnce: settleLimits.batchesAtOnce,
     inFlight: 128,
   })
 }
