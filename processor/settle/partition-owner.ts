@@ -1,4 +1,5 @@
 import type { UserRecord } from '../../core/events.ts'
+import type { UserId } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
 import type { InFlight } from '../../runtime/in-flight.ts'
@@ -8,7 +9,7 @@ import type { Progress } from '../../runtime/reader/progress.ts'
 import { type PartitionWorker, type ReadRecord, ReopenPartition } from '../../runtime/reader/reader.ts'
 import type { BucketRules } from '../../schemas/cql/placement.ts'
 import { BarrierCommits } from './barrier-commits.ts'
-import { BatchFold, type BatchRows, type FoldNews, type PartitionState } from './batch-fold.ts'
+import { BatchFold, type BatchRows, type FoldNews, type PartitionState, type Waiting } from './batch-fold.ts'
 import { CellCache } from './cell-cache.ts'
 import type { Conservation } from './conservation.ts'
 import { readBucket } from './history-buckets.ts'
@@ -19,6 +20,7 @@ import type { NodeWatch } from './node-watch.ts'
 import { loadParked } from './parked-users.ts'
 import { replayUsers } from './replay-users.ts'
 import type { SettleMetrics } from './settle-metrics.ts'
+import type { ReplayOutcome } from './user-replay.ts'
 
 export type OwnerOptions = {
   readonly partition: number
@@ -186,7 +188,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
 
   async #fold(records: readonly ReadRecord<UserRecord>[]): Promise<Batch> {
     this.#enter({ kind: 'loading' })
-    const { buckets, cql, batches } = this.#options
+    const { buckets, cql } = this.#options
     const wallets = await holdWallets(
       records.map(({ record }) => record),
       { cql, cache: this.#cache, signal: this.#giveUp.signal, proveReads: () => this.#commits.proveReads() },
@@ -201,9 +203,22 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
       this.#enter({ kind: 'reading-again' })
       await this.#write('history', fold.drainHistory())
       const { waiting } = fold
-      // It may take long, and nobody else waits for it.
-      batches.leave()
-      const outcomes = await replayUsers({
+      const outcomes = await this.#readAgain(waiting)
+      for (const [user, outcome] of outcomes) fold.resolve(user, outcome)
+    }
+    const rows = fold.rows()
+    for (const each of rows.news) this.#tell(each)
+    const barrier = rows.barriers.at(-1)
+    if (barrier) this.#commits.read(barrier.n)
+    return { records, rows }
+  }
+
+  /** What the log says of users that wait. It may take long, and nobody else waits for it: meanwhile the batch has no place. */
+  async #readAgain(waiting: ReadonlyMap<UserId, Waiting>): Promise<ReadonlyMap<UserId, ReplayOutcome>> {
+    const { buckets, cql, batches } = this.#options
+    batches.leave()
+    try {
+      return await replayUsers({
         waiting,
         reread: this.#reread,
         buckets,
@@ -212,14 +227,10 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
           await this.#commits.proveReads()
           await this.#write('history', groups)
         },
-      }).finally(() => batches.enter())
-      for (const [user, outcome] of outcomes) fold.resolve(user, outcome)
+      })
+    } finally {
+      await batches.enter()
     }
-    const rows = fold.rows()
-    for (const each of rows.news) this.#tell(each)
-    const barrier = rows.barriers.at(-1)
-    if (barrier) this.#commits.read(barrier.n)
-    return { records, rows }
   }
 
   #tell(news: FoldNews): void {

@@ -23,7 +23,9 @@ export interface World<F> {
 
 type StormOptions<F> = Omit<Target<F>, 'apply'> & {
   readonly world: World<F>
-  /** Once the last fault is over: waits until nothing is behind. False, and told, when it took too long. */
+  /** What is tried once the last fault is over, while the engine still sends. */
+  readonly drill?: () => Promise<void>
+  /** Ends the flow, and waits until nothing is behind. False, and told, when it took too long. */
   readonly catchUp: () => Promise<boolean>
   readonly onLook?: () => void
 }
@@ -43,7 +45,7 @@ export type Storm = {
 /** Lets the faults loose on a world that works, waits until it has caught up, and ends it. */
 export const storm = async <F>(run: ChaosRun, options: StormOptions<F>): Promise<Storm> => {
   const { trace, say, dir } = run
-  const { world, menu, meanGapMs, kindOf, catchUp, onLook } = options
+  const { world, menu, meanGapMs, kindOf, drill, catchUp, onLook } = options
   const { cast, engine } = world
   const looks = setInterval(() => {
     cast.sampleMemory()
@@ -58,6 +60,7 @@ export const storm = async <F>(run: ChaosRun, options: StormOptions<F>): Promise
     trace.note('calm')
     world.calm()
     await faults.settled()
+    await drill?.()
     const calmMs = trace.nowMs
     const caughtUpMs = (await catchUp()) ? trace.nowMs - calmMs : null
     clearInterval(looks)

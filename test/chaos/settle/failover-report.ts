@@ -1,8 +1,8 @@
 import { type ReportRow, seconds } from '../report.ts'
 import { barMs, type Failover, median, slowest } from './failovers.ts'
 
-/** 5 undisturbed ones in three minutes, and as many in a longer run: a median of fewer says little. */
-const undisturbedEveryMs = 36_000
+/** A median of fewer undisturbed ones says little. */
+const leastUndisturbed = 5
 
 /**
  * `violations`: a partition that nobody took, whatever disturbed it. `shortfalls`: too slow, which a busy machine can
@@ -10,7 +10,6 @@ const undisturbedEveryMs = 36_000
  */
 export const judgeFailovers = (
   failovers: readonly Failover[],
-  { durationMs }: { readonly durationMs: number },
 ): { readonly violations: readonly string[]; readonly shortfalls: readonly string[] } => {
   const violations = failovers.flatMap(({ process, atMs, partitions }) =>
     [...partitions].flatMap(([partition, ms]) =>
@@ -21,9 +20,9 @@ export const judgeFailovers = (
   )
   const times = timesOf(failovers.filter(isUndisturbed))
   const middle = median(times)
-  const least = Math.floor(durationMs / undisturbedEveryMs)
   const shortfalls = [
-    times.length >= least || `${times.length} fail-overs were undisturbed, ${least} are needed for a median`,
+    times.length >= leastUndisturbed ||
+      `${times.length} fail-overs were undisturbed, ${leastUndisturbed} are needed for a median`,
     middle === null ||
       middle < barMs ||
       `the median undisturbed fail-over took ${seconds(middle)}, it must be below ${seconds(barMs)}`,

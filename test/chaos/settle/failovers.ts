@@ -109,6 +109,15 @@ export class Failovers implements Witness {
     return this.#owned(process).length > 0
   }
 
+  /** Whether so many partitions are owned, by so many processes at least, and whoever was killed has been replaced. */
+  isOver({ partitions, owners }: { readonly partitions: number; readonly owners: number }): boolean {
+    return (
+      this.#owners.size === partitions &&
+      new Set(this.#owners.values()).size >= owners &&
+      this.#failovers.every(failover => slowest(failover) !== null)
+    )
+  }
+
   /** All SIGKILLs that hit an owner, oldest first. */
   get all(): readonly Failover[] {
     return this.#failovers.map(failover => ({ ...failover, disturbedBy: this.#disturbing(failover) }))

@@ -32,6 +32,23 @@ const owners = () => {
   return { failovers, at, lasting, disturbances }
 }
 
+it('is over once everybody has partitions and whoever was killed has been replaced', () => {
+  const { failovers, at } = owners()
+  const all = { partitions: 3, owners: 2 }
+  expect(failovers.isOver(all)).toBe(true)
+  expect(failovers.isOver({ ...all, owners: 3 })).toBe(false)
+  at(1000, each => each.killed(['settle-1']))
+  failovers.opened('settle-2', 0)
+  failovers.started('settle-1')
+  failovers.opened('settle-1', 1)
+  at(8000, each => each.acknowledged('settle-2', 0))
+  expect(failovers.isOver(all)).toBe(false)
+  at(9000, each => each.acknowledged('settle-1', 1))
+  expect(failovers.isOver(all)).toBe(true)
+  failovers.assigned('settle-2', [2])
+  expect(failovers.isOver(all)).toBe(false)
+})
+
 it('counts from the kill of an owner to the first write of each partition that it had', () => {
   const { failovers, at } = owners()
   at(1000, each => each.killed(['settle-1']))

@@ -16,7 +16,11 @@ import { SettleStage } from './stage.ts'
 
 /** 30 in three minutes, and as many a minute in a longer run. */
 const leastFaultsPerMinute = 10
+/** Owners that are killed in the calm, so that there are fail-overs that nothing disturbs. */
+const calmFailovers = 5
 const bounds = {
+  /** From one of them to its end, with every process back in the group. */
+  failoverMs: 60_000,
   /** From when all faults are over to everything being settled and committed: a longer time is a violation. */
   catchUpMs: 120_000,
   memory: { limitMb: 300, riseMb: 60 },
@@ -41,12 +45,16 @@ const withinChaos = async (run: ChaosRun, stage: SettleStage): Promise<Report> =
   await firstCommits(stream, without)
   const each = await storm(run, {
     ...{ world, menu: settleMenu, meanGapMs, kindOf },
+    drill: () =>
+      world.failOver(calmFailovers, {
+        ...{ partitions: stream.partitions, withinMs: bounds.failoverMs, signal: run.signal },
+      }),
     catchUp: () => catchUp(run, stream, { engine, without, withinMs: bounds.catchUpMs }),
   })
   const stored = await checkEverything(run, stage, each.caughtUpMs === null ? 'behind' : 'at rest')
   const memory = each.memoryOf('settle', bounds.memory)
   for (const problem of memory.problems) trace.violate(`settle: ${problem}`, { shown: 'alone' })
-  const judged = judgeFailovers(failovers.all, run.settings)
+  const judged = judgeFailovers(failovers.all)
   for (const problem of judged.violations) trace.violate(problem, { shown: 'alone' })
   await writeFile(join(dir, 'failovers.txt'), failoverText(failovers.all))
   const rows: ReportRow[] = [

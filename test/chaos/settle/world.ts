@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { KafkaPort } from '../../../runtime/kafka/port.ts'
 import type { StreamNames } from '../../../runtime/names.ts'
 import { Calm } from '../calm.ts'
@@ -33,6 +34,7 @@ const mostSettle = 5
 /** How long a leg's fault waits for its bytes. */
 const legWaitMs = 15_000
 const engineStopMs = 25_000
+const lookMs = 100
 
 /** What settle says when money is in doubt. None of it may happen here: the engine is honest. */
 const alarms = ['money is not conserved', 'too many intervals wait', 'user parked', 'does not heal the user'] as const
@@ -118,6 +120,29 @@ export class SettleWorld {
   /** No more faults: whoever is frozen goes on, whoever is down comes up. */
   calm(): void {
     this.#calm.begin()
+  }
+
+  /**
+   * One owner after another is killed while nothing else happens: each once all partitions have been shared out again and
+   * those of the one before are written. Ends early when that takes too long.
+   */
+  async failOver(
+    times: number,
+    {
+      partitions,
+      withinMs,
+      signal,
+    }: { readonly partitions: number; readonly withinMs: number; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const isOver = (): boolean => this.failovers.isOver({ partitions, owners: usual.settle })
+    const isOverInTime = async (): Promise<boolean> => {
+      const deadline = this.#options.trace.nowMs + withinMs
+      while (!isOver() && this.#options.trace.nowMs < deadline) await delay(lookMs, undefined, { signal })
+      return isOver()
+    }
+    for (let nth = 0; nth < times && (await isOverInTime()); nth++)
+      await this.#crews.settle.apply({ kind: 'kill', service: 'settle', whose: 'owner', nth })
+    await isOverInTime()
   }
 
   /** Ends all processes: in good order, so that their exit codes count, or at once. */
