@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Client, policies, types } from 'cassandra-driver'
 import { answersAt } from './ports.ts'
-import { javaTools, type ServerDriver } from './server-driver.ts'
+import { javaTools, QUICK_JIT_FLAGS, type ServerDriver } from './server-driver.ts'
 import type { ServerRecord } from './state-file.ts'
 
 const { consistencies } = types
@@ -137,8 +137,7 @@ function javaFlags(record: ServerRecord, javaMajor: number, config: string): str
     `-Xms${heap}`,
     `-Xmx${heap}`,
     '-XX:+ExitOnOutOfMemoryError',
-    // Several JVMs on one small machine: to compile quickly is worth more than to compile well.
-    ...((record.settings['nodes'] ?? 1) > 1 ? ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'] : []),
+    ...((record.settings['nodes'] ?? 1) > 1 ? QUICK_JIT_FLAGS : []),
     ...properties({
       'jdk.attach.allowAttachSelf': 'true',
       'io.netty.tryReflectionSetAccessible': 'true',

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Kafka, logLevel } from 'kafkajs'
 import type { Java } from './machine-check.ts'
-import { javaTools, type ServerDriver } from './server-driver.ts'
+import { javaTools, QUICK_JIT_FLAGS, type ServerDriver } from './server-driver.ts'
 import { SetupError } from './setup-error.ts'
 import type { ServerRecord } from './state-file.ts'
 
@@ -59,6 +59,7 @@ export const kafka: ServerDriver = {
         `-Xms${Math.min(128, record.settings['heapMb'] ?? 0)}m`,
         `-Xmx${record.settings['heapMb']}m`,
         '-XX:+ExitOnOutOfMemoryError',
+        ...(record.settings['quickJit'] === 1 ? QUICK_JIT_FLAGS : []),
         `-Djava.io.tmpdir=${join(record.dir, 'tmp')}`,
         `-Dlog4j2.configurationFile=${LOG_CONFIG}`,
         '-cp',
@@ -128,8 +129,7 @@ async function format(record: ServerRecord, tools: { java: Java; jarDir: string;
   // No first character that the tool takes for the start of an option.
   const clusterId = randomBytes(16).toString('base64url').replace(/^-/, '_')
   const args = [
-    '-XX:TieredStopAtLevel=1',
-    '-XX:+UseSerialGC',
+    ...QUICK_JIT_FLAGS,
     `-Dlog4j2.configurationFile=${LOG_CONFIG}`,
     '-cp',
     join(tools.jarDir, '*'),

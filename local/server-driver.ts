@@ -29,6 +29,9 @@ export interface ServerDriver {
   probeTogether?(records: readonly ServerRecord[]): Promise<void>
 }
 
+/** For several JVMs on one small machine: to compile quickly is worth more than to compile well. */
+export const QUICK_JIT_FLAGS: readonly string[] = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
+
 /** The Java and the jars, which the stack gives to each driver that names a set of them. */
 export function javaTools(
   record: ServerRecord,

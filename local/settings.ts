@@ -32,7 +32,11 @@ export const NAMED_ONLY: ReadonlySet<string> = new Set(['proxy'])
 
 /** The variable of each number that a server is started with, and what it is when nobody says. */
 export const SERVER_SETTINGS: Record<ServerName, Record<string, { variable: string; fallback: number }>> = {
-  kafka: { heapMb: { variable: 'KAFKA_HEAP_MB', fallback: 384 } },
+  kafka: {
+    heapMb: { variable: 'KAFKA_HEAP_MB', fallback: 384 },
+    // 1: one of many JVMs on a small machine.
+    quickJit: { variable: 'KAFKA_QUICK_JIT', fallback: 0 },
+  },
   cassandra: {
     heapMb: { variable: 'CASSANDRA_HEAP_MB', fallback: 512 },
     nodes: { variable: 'CASSANDRA_NODES', fallback: 1 },
@@ -69,6 +73,7 @@ function whole(least: number, most: number) {
 
 const RANGES: Record<string, readonly [number, number]> = {
   KAFKA_HEAP_MB: [128, 65_536],
+  KAFKA_QUICK_JIT: [0, 1],
   CASSANDRA_HEAP_MB: [256, 65_536],
   CASSANDRA_NODES: [1, 3],
   CASSANDRA_COMMITLOG_SYNC_PERIOD_MS: [1, 60_000],

@@ -11,7 +11,7 @@ export const limits = {
   /** Log records read ahead of the transaction under way. */
   fetchBytes: 4 * 1024 * 1024,
   /** Outputs that come one by one go into a transaction together: each costs the broker a marker in every partition. */
-  gatherMs: 50,
+  gatherMs: 100,
   /** Before leading again after a term that ended in doubt. */
   termBackoffMs: 500,
 } as const

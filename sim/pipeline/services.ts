@@ -56,7 +56,7 @@ const smallHeap = {
 } as const
 
 /** Node otherwise lets the old generation of a settle grow far beyond what lives before it collects it; 512 MB are never needed. */
-const settleHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=32 --max-old-space-size=512' } as const
+const settleHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=16 --max-old-space-size=512' } as const
 
 /** Rows and windows stay outside V8's heap, which the old generation need not be large for. */
 const loadHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=32 --max-old-space-size=256' } as const

@@ -51,7 +51,7 @@ export class SettleStage {
   static async open(run: ChaosRun): Promise<SettleStage> {
     const stream = await StreamStage.open(run, {
       servers: ['cassandra'],
-      stackSettings: { CASSANDRA_NODES: '3', CASSANDRA_HEAP_MB: '320' },
+      stackSettings: { CASSANDRA_NODES: '3', CASSANDRA_HEAP_MB: '320', KAFKA_QUICK_JIT: '1' },
       ...{ partitions: 12, users: 1000, skip: ['starrocks', 'archive'] },
     })
     try {
