@@ -8,7 +8,7 @@ export const settleLimits = {
    */
   batchesAtOnce: 4,
   /** Records that come one by one are fetched some together: each fetch costs the broker and us as much as a full one. */
-  gatherMs: 20,
+  gatherMs: 50,
   /** How long a partition that is given up waits for writes under way; whatever is left is read again. */
   drainMs: 3_000,
   /** Barriers acknowledged but not yet committed; about one a second comes in, and the hold is seconds. */
