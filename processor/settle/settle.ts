@@ -10,6 +10,7 @@ import type { Service } from '../../runtime/service.ts'
 import { Stop } from '../../runtime/stop.ts'
 import { type BucketRules, bucketRules } from '../../schemas/cql/placement.ts'
 import { Conservation } from './conservation.ts'
+import { settleLimits } from './limits.ts'
 import { NodeWatch } from './node-watch.ts'
 import { PartitionOwner } from './partition-owner.ts'
 import type { SettleMetrics } from './settle-metrics.ts'
@@ -57,6 +58,7 @@ export class Settle implements Service {
       topic,
       partitions,
       numbering: userNumbering,
+      fetchBytes: settleLimits.fetchBytes,
       open: async ({ partition, start, signal, commit }) => {
         const owner = await PartitionOwner.open({
           partition,

@@ -48,6 +48,8 @@ export type ReaderOptions<R> = {
   readonly partitions: number
   readonly numbering: Numbering<R>
   readonly open: OpenPartition<R>
+  /** Fetched at once for all partitions together, bytes; 2 MB when not said. */
+  readonly fetchBytes?: number
 }
 
 const retryMs = 500
@@ -55,7 +57,7 @@ const retryMs = 500
  * What is fetched at once, for all partitions together and for one: decoded it takes some twenty times as much memory,
  * and an instance that is left alone with every partition reads the backlog of each at the same moment.
  */
-const fetchBytes = { all: 2 * 1024 * 1024, most: 512 * 1024, least: 64 * 1024 } as const
+const fetchLimits = { all: 2 * 1024 * 1024, most: 512 * 1024, least: 64 * 1024 } as const
 
 type OwnedPartition = {
   readonly partition: number
@@ -187,8 +189,9 @@ export class Reader<R> {
       return null
     })
     if (!worker) return
-    const share = Math.floor(fetchBytes.all / assignment.partitions.length)
-    const maxBytes = Math.max(fetchBytes.least, Math.min(share, fetchBytes.most))
+    const { fetchBytes = fetchLimits.all } = this.#options
+    const share = Math.floor(fetchBytes / assignment.partitions.length)
+    const maxBytes = Math.max(fetchLimits.least, Math.min(share, fetchLimits.most))
     const following = this.#follow({ partition, start, worker, fetcher, maxBytes, signal })
     try {
       await (worker.failed ? Promise.race([following, worker.failed]) : following)

@@ -69,7 +69,13 @@ const reading = (
     name = 'one',
     partitions = 1,
     kafka = broker.client(name),
-  }: { readonly name?: string; readonly partitions?: number; readonly kafka?: KafkaPort } = {},
+    fetchBytes,
+  }: {
+    readonly name?: string
+    readonly partitions?: number
+    readonly kafka?: KafkaPort
+    readonly fetchBytes?: number | undefined
+  } = {},
 ) => {
   const workers: Worker[] = []
   const stopping = new AbortController()
@@ -81,6 +87,7 @@ const reading = (
     topic,
     partitions,
     numbering: notes,
+    ...(fetchBytes === undefined ? {} : { fetchBytes }),
     open: async ({ partition, start, commit, signal }) => {
       told.push(`${name} opens ${partition}`)
       await opening?.(signal)
@@ -118,7 +125,8 @@ test.each([
   [4, 512 * 1024],
   [12, Math.floor((2 * 1024 * 1024) / 12)],
   [100, 64 * 1024],
-])('of %i partitions each asks for %i bytes at most', async (partitions, expected) => {
+  [4, 256 * 1024, 1024 * 1024],
+])('of %i partitions each asks for %i bytes at most', async (partitions, expected, fetchBytes?: number) => {
   topicOf(partitions)
   const asked = new Set<number | undefined>()
   const kafka = broker.client('one')
@@ -130,7 +138,8 @@ test.each([
     },
     close: () => fetcher.close(),
   }
-  const { stop, workers } = reading({}, { partitions, kafka: Object.assign(kafka, { openFetcher: () => watched }) })
+  const watching = { partitions, fetchBytes, kafka: Object.assign(kafka, { openFetcher: () => watched }) }
+  const { stop, workers } = reading({}, watching)
   await eventually('all are open', () => workers.length === partitions && asked.size > 0)
   await stop()
   expect([...asked]).toEqual([expected])

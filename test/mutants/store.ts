@@ -89,7 +89,7 @@ export const storeMutants: readonly RuleMutant[] = [
     file: consistency,
     find: 'read: localQuorum',
     replace: 'read: types.consistencies.localOne',
-    caughtBy: bySeed(2, "open orders are the engine's"),
+    caughtBy: bySeed(2, 'settle verify finds no difference'),
   },
   {
     name: 'a write is done when one replica has it',
@@ -132,7 +132,7 @@ export const storeMutants: readonly RuleMutant[] = [
       'const kept = ((options.metrics as unknown as { kept?: Map<number, CellCache> }).kept ??= new Map<number, CellCache>())\n' +
       '    this.#cache = kept.get(options.partition) ?? new CellCache({ maxCells: options.cacheCells })\n' +
       '    kept.set(options.partition, this.#cache)',
-    caughtBy: bySeed(16, "open orders are the engine's"),
+    caughtBy: bySeed(5, 'one key, one pos, two values'),
   },
   {
     name: 'cells are evicted in flight',
