@@ -29,7 +29,7 @@ export interface ServerDriver {
   probeTogether?(records: readonly ServerRecord[]): Promise<void>
 }
 
-/** For several JVMs on one small machine: to compile quickly is worth more than to compile well. */
+/** For several JVMs on one small machine, and for one that lives a second: to compile quickly is worth more than to compile well. */
 export const QUICK_JIT_FLAGS: readonly string[] = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
 
 /** The Java and the jars, which the stack gives to each driver that names a set of them. */

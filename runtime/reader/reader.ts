@@ -57,7 +57,7 @@ const retryMs = 500
  * What is fetched at once, for all partitions together and for one: decoded it takes some twenty times as much memory,
  * and an instance that is left alone with every partition reads the backlog of each at the same moment.
  */
-const fetchLimits = { all: 2 * 1024 * 1024, most: 512 * 1024, least: 64 * 1024 } as const
+const fetchLimits = { usual: 2 * 1024 * 1024, most: 512 * 1024, least: 64 * 1024 } as const
 
 type OwnedPartition = {
   readonly partition: number
@@ -189,7 +189,7 @@ export class Reader<R> {
       return null
     })
     if (!worker) return
-    const { fetchBytes = fetchLimits.all } = this.#options
+    const { fetchBytes = fetchLimits.usual } = this.#options
     const share = Math.floor(fetchBytes / assignment.partitions.length)
     const maxBytes = Math.max(fetchLimits.least, Math.min(share, fetchLimits.most))
     const following = this.#follow({ partition, start, worker, fetcher, maxBytes, signal })

@@ -13,7 +13,7 @@ export type ChaosSettings = {
 }
 
 /** Around a sink or settle stand servers and a dozen processes; the bridge has the machine almost to itself. */
-const rates: Readonly<Record<ChaosSettings['target'], number>> = { bridge: 5000, settle: 20, sink: 40 }
+const rates: Readonly<Record<ChaosSettings['target'], number>> = { bridge: 5000, settle: 30, sink: 40 }
 
 const variables = {
   TARGET: z.enum(targets, `must be one of ${targets.join(', ')}`).default('bridge'),
