@@ -14,16 +14,27 @@ export type Reader = (bytes: Buffer, what: string) => unknown
  * refuses each of them, at no cost in speed. Writing stays avsc's.
  * @throws Error when a schema uses a type that no pinned schema uses yet
  */
-export const readerOf = (type: avro.Type): Reader => overAll(type, compile(type))
+export const readerOf = (type: avro.Type): Reader => told(type, toTheEnd(compile(type)))
 
-const overAll =
+/** Reads the first `fields` of a record, and nothing after them. */
+export const beginningReaderOf = (type: avro.types.RecordType, fields: number): Reader =>
+  told(type, readRecord(type.fields.slice(0, fields)))
+
+const toTheEnd =
+  (read: Read): Read =>
+  cursor => {
+    const value = read(cursor)
+    const left = cursor.bytes.length - cursor.at
+    if (left > 0) throw new Malformed(`${left} bytes follow its end`)
+    return value
+  }
+
+const told =
   (type: avro.Type, read: Read): Reader =>
   (bytes, what) => {
     const cursor: Cursor = { bytes, at: 0 }
     try {
-      const value = read(cursor)
-      if (cursor.at === bytes.length) return value
-      throw new Malformed(`${bytes.length - cursor.at} bytes follow its end`)
+      return read(cursor)
     } catch (cause) {
       if (!(cause instanceof Malformed)) throw cause
       const where = `at byte ${cursor.at} of ${bytes.length}`
@@ -35,7 +46,7 @@ const overAll =
 export type Checker = (bytes: Buffer, what: string) => void
 
 /** @throws Error when a schema uses a type that no pinned schema uses yet */
-export const checkerOf = (type: avro.Type): Checker => overAll(type, compileSkip(type))
+export const checkerOf = (type: avro.Type): Checker => told(type, toTheEnd(compileSkip(type)))
 
 class Malformed extends Error {}
 

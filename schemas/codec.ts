@@ -1,7 +1,7 @@
 import type avro from 'avsc'
 import type { CommandRecord, EngineOutput, EnginePosition, LogRecord, UserRecord } from '../core/events.ts'
 import type { Pos } from '../core/ids.ts'
-import { checkerOf, type Reader, readerOf } from './avro-reader.ts'
+import { beginningReaderOf, checkerOf, type Reader, readerOf } from './avro-reader.ts'
 import { schemaIds, typeNamed, types } from './avro-types.ts'
 import { DecodeError } from './decode-error.ts'
 
@@ -56,12 +56,17 @@ const encode = ({ byKind }: Family, record: { readonly kind: string }, what: str
   return Buffer.concat([schema.framing, toBytes(schema.type, record, `${what} ${record.kind}`)])
 }
 
-const decode = ({ byId }: Family, bytes: Buffer, what: string): unknown => {
+const schemaOf = ({ byId }: Family, bytes: Buffer, what: string): Schema => {
   if (bytes.length < headerBytes || bytes[0] !== 0)
     throw new DecodeError(`${what}: ${bytes.length} bytes that do not begin with byte 0 and a schema id`)
   const id = bytes.readInt32BE(1)
   const schema = byId.get(id)
   if (!schema) throw new DecodeError(`${what}: schema id ${id} is not one of ${[...byId.keys()].join(', ')}`)
+  return schema
+}
+
+const decode = (family: Family, bytes: Buffer, what: string): unknown => {
+  const schema = schemaOf(family, bytes, what)
   return Object.assign(schema.read(bytes.subarray(headerBytes), `${what} ${schema.kind}`) as object, {
     kind: schema.kind,
   })
@@ -102,6 +107,19 @@ export const encodeUserRecord = (record: UserRecord): Buffer => encode(user, rec
 
 /** @throws DecodeError */
 export const decodeUserRecord = (bytes: Buffer): UserRecord => decode(user, bytes, 'user.outputs record') as UserRecord
+
+/** n, src and pos: every record of `user.outputs` begins with them. */
+const placeReaders = new Map(
+  [...user.byId.values()].map(schema => [schema, beginningReaderOf(schema.type as avro.types.RecordType, 3)]),
+)
+
+/** Where a record of `user.outputs` stands; the rest of it is not looked at. @throws DecodeError */
+export const decodeUserPlace = (bytes: Buffer): Pick<UserRecord, 'n' | 'src' | 'pos'> => {
+  const what = 'user.outputs record'
+  const schema = schemaOf(user, bytes, what)
+  const read = placeReaders.get(schema) as Reader
+  return read(bytes.subarray(headerBytes), `${what} ${schema.kind}`) as ReturnType<typeof decodeUserPlace>
+}
 
 /** A record of `operator.commands` in the Confluent framing. @throws EncodeError */
 export const encodeCommandRecord = (record: CommandRecord): Buffer =>

@@ -8,6 +8,7 @@ import {
   decodeCommandRecord,
   decodeEngineOutput,
   decodeLogRecord,
+  decodeUserPlace,
   decodeUserRecord,
   EncodeError,
   encodeCommandRecord,
@@ -23,7 +24,7 @@ import {
 } from './codec.ts'
 import { engineOutputs, logRecords, userRecords } from './golden-examples.ts'
 
-const decoders = [decodeEngineOutput, decodeLogRecord, decodeUserRecord]
+const decoders = [decodeEngineOutput, decodeLogRecord, decodeUserRecord, decodeUserPlace]
 const thrownBy = (act: () => unknown): unknown => {
   try {
     act()
@@ -47,6 +48,17 @@ describe('any record', () => {
     same(anyLogRecord, encodeLogRecord, decodeLogRecord)
     same(anyUserRecord, encodeUserRecord, decodeUserRecord)
     same(anyCommandRecord, encodeCommandRecord, decodeCommandRecord)
+  })
+
+  test('of user.outputs tells its place without the rest', () => {
+    fc.assert(
+      fc.property(anyUserRecord, record => {
+        const { n, src, pos } = record
+        const bytes = encodeUserRecord(record)
+        expect(decodeUserPlace(bytes)).toEqual({ n, src, pos })
+        expect(thrownBy(() => decodeUserPlace(bytes.subarray(0, 7)))).toBeInstanceOf(DecodeError)
+      }),
+    )
   })
 
   test('is read as avsc reads it', () => {

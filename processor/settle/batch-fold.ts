@@ -31,8 +31,6 @@ export type BatchRows = {
   readonly history: readonly (readonly CqlStatement[])[]
   /** Balances, open orders and intervals. */
   readonly cells: readonly (readonly CqlStatement[])[]
-  /** Where the offset may be committed once all of it is acknowledged, and old enough. */
-  readonly barriers: readonly Barrier[]
   readonly wallets: readonly Wallet[]
   /** What became of users whose balances did not follow. */
   readonly news: readonly FoldNews[]
@@ -81,7 +79,6 @@ export class BatchFold {
   readonly #history: HistoryRows
   readonly #reference: CqlStatement[][] = []
   readonly #intervals: CqlStatement[][] = []
-  readonly #barriers: Barrier[] = []
   readonly #wallets: ReadonlyMap<UserId, Wallet>
   readonly #waiting = new Map<UserId, Waiting>()
   readonly #news: FoldNews[] = []
@@ -146,7 +143,6 @@ export class BatchFold {
     return {
       history: [...this.#history.drain(), ...this.#reference],
       cells: [...cells, ...this.#intervals],
-      barriers: this.#barriers,
       wallets,
       news: this.#news,
     }
@@ -247,7 +243,6 @@ export class BatchFold {
       )
     const flows = flow.map(({ asset, amount }) => [asset, amount] as const)
     this.#intervals.push([intervalRow({ pos, partition, n, previous, sums: [...sums], flow: flows })])
-    this.#barriers.push(barrier)
     sums.clear()
     this.#state.lastBarrier = pos
   }

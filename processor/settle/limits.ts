@@ -1,12 +1,7 @@
 /** Bounds of settle that are not settings; one place, so that their relations can be seen. */
 export const settleLimits = {
-  /**
-   * Records that wait before no more are fetched, in batches: what a fetch brings fills the rest of the next one. They are
-   * decoded, and live long enough for the collector to move each twice.
-   */
-  queuedBatches: 0.5,
-  /** Fetched at once for all partitions together: of twelve each gets about one batch. */
-  fetchBytes: 1024 * 1024,
+  /** Records that wait before no more are fetched, in batches; as bytes, so that each costs little. */
+  queuedBatches: 1,
   /**
    * Batches under way at once, over all partitions: as many as keep the store busy. More would only wait for each other
    * within its requests in flight, and hold memory that the collector goes through again and again.

@@ -1,12 +1,13 @@
-import type { UserRecord } from '../../core/events.ts'
+import type { Barrier } from '../../core/events.ts'
 import type { UserId } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
 import type { InFlight } from '../../runtime/in-flight.ts'
 import { KafkaFailure, type KafkaPort } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
+import { type Place, userNumbering } from '../../runtime/reader/numbering.ts'
 import type { Progress } from '../../runtime/reader/progress.ts'
-import { type PartitionWorker, type ReadRecord, ReopenPartition } from '../../runtime/reader/reader.ts'
+import { decoded, type PartitionWorker, type ReadRecord, ReopenPartition } from '../../runtime/reader/reader.ts'
 import type { BucketRules } from '../../schemas/cql/placement.ts'
 import { BarrierCommits } from './barrier-commits.ts'
 import { BatchFold, type BatchRows, type FoldNews, type PartitionState, type Waiting } from './batch-fold.ts'
@@ -60,7 +61,11 @@ type OwnerState =
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly error: unknown }
 
-type Batch = { readonly records: readonly ReadRecord<UserRecord>[]; readonly rows: BatchRows }
+/** What is left of a batch once its history is acknowledged: of its records, no more than its end and its barriers. */
+type Batch = Pick<BatchRows, 'cells' | 'wallets'> & {
+  readonly barriers: readonly { readonly barrier: Barrier; readonly offset: bigint }[]
+  readonly last: Place
+}
 
 /**
  * One partition for as long as it is owned. Records queue up; what queued while the last batch was under way is the
@@ -68,12 +73,13 @@ type Batch = { readonly records: readonly ReadRecord<UserRecord>[]; readonly row
  * held → committed. The history of one batch may be under way while the cells of the one before are; cells of two
  * batches never are.
  */
-export class PartitionOwner implements PartitionWorker<UserRecord> {
+export class PartitionOwner implements PartitionWorker<Place> {
   readonly #options: OwnerOptions
   readonly #cache: CellCache
   readonly #commits: BarrierCommits
   readonly #state: PartitionState
-  readonly #queue: ReadRecord<UserRecord>[] = []
+  /** Not decoded: a record is many times its bytes, and the collector would move each one that waits. */
+  readonly #queue: ReadRecord<Place>[] = []
   readonly #failure = Promise.withResolvers<never>()
   readonly #stop = new AbortController()
   readonly #signal: AbortSignal
@@ -125,7 +131,7 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     }
   }
 
-  async take(records: readonly ReadRecord<UserRecord>[]): Promise<void> {
+  async take(records: readonly ReadRecord<Place>[]): Promise<void> {
     this.#queue.push(...records)
     this.#wake.resolve()
     const most = this.#options.batchRecords * settleLimits.queuedBatches
@@ -144,29 +150,35 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   }
 
   async #settle(): Promise<void> {
-    const { batches } = this.#options
     let cells: Promise<void> = Promise.resolve()
     for (;;) {
-      const records = await this.#nextBatch()
-      if (records.length === 0) return cells
-      try {
-        const batch = await this.#fold(records)
-        this.#enter({ kind: 'writing-history' })
-        await this.#write('history', batch.rows.history)
-        this.#enter({ kind: 'waiting-for-cells' })
-        await cells
-        cells = this.#writeCells(batch)
-      } catch (error) {
-        batches.leave()
-        throw error
-      }
+      const batch = await this.#prepare(cells)
+      if (!batch) return cells
+      cells = this.#writeCells(batch)
       // Awaited with the next batch; until then a failure must not go unheard.
       cells.catch((error: unknown) => this.#fail(error))
     }
   }
 
+  /** The next batch, folded, its history acknowledged and the cells `before` too; null when the owner ends. */
+  async #prepare(before: Promise<void>): Promise<Batch | null> {
+    const records = await this.#nextBatch()
+    if (records.length === 0) return null
+    try {
+      const { history, batch } = await this.#fold(records)
+      this.#enter({ kind: 'writing-history' })
+      await this.#write('history', history)
+      this.#enter({ kind: 'waiting-for-cells' })
+      await before
+      return batch
+    } catch (error) {
+      this.#options.batches.leave()
+      throw error
+    }
+  }
+
   /** Empty when the owner ends; else the batch has its place among those under way. */
-  async #nextBatch(): Promise<readonly ReadRecord<UserRecord>[]> {
+  async #nextBatch(): Promise<readonly ReadRecord<Place>[]> {
     const { batches, batchRecords } = this.#options
     this.#enter({ kind: 'waiting' })
     while (this.#queue.length === 0 && !this.#signal.aborted) {
@@ -186,9 +198,15 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
     return records
   }
 
-  async #fold(records: readonly ReadRecord<UserRecord>[]): Promise<Batch> {
+  async #fold(
+    unread: readonly ReadRecord<Place>[],
+  ): Promise<{ readonly history: BatchRows['history']; readonly batch: Batch }> {
     this.#enter({ kind: 'loading' })
-    const { buckets, cql } = this.#options
+    const { buckets, cql, topic, partition } = this.#options
+    const records = unread.map(({ offset, value }) => ({
+      offset,
+      record: decoded(userNumbering, value, `${topic}-${partition} offset ${offset}`),
+    }))
     const wallets = await holdWallets(
       records.map(({ record }) => record),
       { cql, cache: this.#cache, signal: this.#giveUp.signal, proveReads: () => this.#commits.proveReads() },
@@ -206,11 +224,14 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
       const outcomes = await this.#readAgain(waiting)
       for (const [user, outcome] of outcomes) fold.resolve(user, outcome)
     }
-    const rows = fold.rows()
-    for (const each of rows.news) this.#tell(each)
-    const barrier = rows.barriers.at(-1)
-    if (barrier) this.#commits.read(barrier.n)
-    return { records, rows }
+    const { history, cells, wallets: held, news } = fold.rows()
+    for (const each of news) this.#tell(each)
+    const barriers = records.flatMap(({ record, offset }) =>
+      record.kind === 'Barrier' ? [{ barrier: record, offset }] : [],
+    )
+    const newest = barriers.at(-1)
+    if (newest) this.#commits.read(newest.barrier.n)
+    return { history, batch: { cells, wallets: held, barriers, last: (unread.at(-1) as ReadRecord<Place>).record } }
   }
 
   /** What the log says of users that wait. It may take long, and nobody else waits for it: meanwhile the batch has no place. */
@@ -270,30 +291,27 @@ export class PartitionOwner implements PartitionWorker<UserRecord> {
   }
 
   /** Gives the batch's place back at its end, whatever that is. */
-  async #writeCells({ records, rows }: Batch): Promise<void> {
+  async #writeCells({ cells, wallets, barriers, last }: Batch): Promise<void> {
     const { clock, metrics, log, partition, conservation, batches } = this.#options
     try {
-      await this.#write('cells', rows.cells)
+      await this.#write('cells', cells)
     } finally {
       batches.leave()
     }
     if (!this.#isAtWork) {
       this.#isAtWork = true
-      const { n, pos } = (records.at(-1) as ReadRecord<UserRecord>).record
+      const { n, pos } = last
       log.info({ partition, n, pos }, 'first batch acknowledged')
     }
-    const barriers = new Set<UserRecord>(rows.barriers)
-    for (const { record, offset } of records) {
-      if (!barriers.has(record)) continue
-      this.#commits.acknowledged({ offset: offset + 1n, n: record.n, pos: record.pos })
-      if (record.kind === 'Barrier') conservation?.add(record)
+    for (const { barrier, offset } of barriers) {
+      this.#commits.acknowledged({ offset: offset + 1n, n: barrier.n, pos: barrier.pos })
+      conservation?.add(barrier)
     }
-    for (const wallet of rows.wallets) this.#cache.release(wallet)
+    for (const wallet of wallets) this.#cache.release(wallet)
     this.#cache.evict()
-    const last = (records.at(-1) as ReadRecord<UserRecord>).record.pos
     metrics.batches.inc()
-    metrics.lastPos.set({ partition }, Number(last))
-    metrics.lagSeconds.set({ partition }, Number(clock.nowUs() - last) / 1e6)
+    metrics.lastPos.set({ partition }, Number(last.pos))
+    metrics.lagSeconds.set({ partition }, Number(clock.nowUs() - last.pos) / 1e6)
     metrics.cells.set({ partition }, this.#cache.size)
   }
 

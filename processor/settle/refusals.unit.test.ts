@@ -7,6 +7,7 @@ import { history } from '../../core/testing/history.ts'
 import { type TinyCommand, TinyExchange } from '../../core/testing/tiny-exchange.ts'
 import { CqlFailure } from '../../runtime/cql/port.ts'
 import type { StoreImage } from '../../runtime/cql/testing/memory-store.ts'
+import { encodeUserRecord } from '../../schemas/codec.ts'
 import { expectedFacts, SettledWorld, storedFacts, unequalIntervals } from './testing/settled-world.ts'
 import { UserTopic } from './testing/user-topic.ts'
 
@@ -401,6 +402,26 @@ test('a store that refuses a write stops settle with its code, and nothing is co
   const done = world.start()
   world.kafka.fill(world.topic.records)
   await expect(done).rejects.toMatchObject({ code: 'store-refused', reason: 'refused' })
+  expect(world.kafka.commits).toEqual([])
+})
+
+test('a record that is cut off after its place stops settle at its offset, and nothing is committed past it', async () => {
+  const exchange = new TinyExchange()
+  const topic = new UserTopic({ partitions: 1 })
+  for (const command of deposits([0, 1, 2])) topic.output(exchange.take(command))
+  topic.barrier()
+  const world = new SettledWorld(topic)
+  const done = world.start()
+  world.kafka.fill(topic.records, record => {
+    const bytes = encodeUserRecord(record)
+    return record.n === 3n ? bytes.subarray(0, bytes.length - 1) : bytes
+  })
+  await expect(done).rejects.toMatchObject({
+    code: 'undecodable-record',
+    message: expect.stringMatching(
+      /^users-0 offset 4: user\.outputs record UserOutput: .*nothing was taken from it on/,
+    ),
+  })
   expect(world.kafka.commits).toEqual([])
 })
 

@@ -1,16 +1,14 @@
-import type { UserRecord } from '../../core/events.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { CqlFailure, type CqlPort } from '../../runtime/cql/port.ts'
 import { InFlight } from '../../runtime/in-flight.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
-import { userNumbering } from '../../runtime/reader/numbering.ts'
+import { type Place, userPlaces } from '../../runtime/reader/numbering.ts'
 import { Reader } from '../../runtime/reader/reader.ts'
 import type { Service } from '../../runtime/service.ts'
 import { Stop } from '../../runtime/stop.ts'
 import { type BucketRules, bucketRules } from '../../schemas/cql/placement.ts'
 import { Conservation } from './conservation.ts'
-import { settleLimits } from './limits.ts'
 import { NodeWatch } from './node-watch.ts'
 import { PartitionOwner } from './partition-owner.ts'
 import type { SettleMetrics } from './settle-metrics.ts'
@@ -40,7 +38,7 @@ export type SettleOptions = {
 /** `user.outputs` → ScyllaDB: reads the partitions that the group gives it, one owner for each. */
 export class Settle implements Service {
   readonly #options: SettleOptions
-  readonly #reader: Reader<UserRecord>
+  readonly #reader: Reader<Place>
   readonly #owners = new Map<number, PartitionOwner>()
   readonly #conservation: Conservation
 
@@ -50,15 +48,14 @@ export class Settle implements Service {
     this.#conservation = new Conservation({ cql, clock, log, metrics, partitions })
     const watch = new NodeWatch({ cql, clock })
     const batches = new InFlight(options.batchesAtOnce)
-    this.#reader = new Reader<UserRecord>({
+    this.#reader = new Reader<Place>({
       kafka,
       clock,
       log,
       group,
       topic,
       partitions,
-      numbering: userNumbering,
-      fetchBytes: settleLimits.fetchBytes,
+      numbering: userPlaces,
       open: async ({ partition, start, signal, commit }) => {
         const owner = await PartitionOwner.open({
           partition,

@@ -1,8 +1,8 @@
 import type { LogRecord, UserRecord } from '../../core/events.ts'
 import type { Pos } from '../../core/ids.ts'
-import { decodeLogRecord, decodeUserRecord } from '../../schemas/codec.ts'
+import { decodeLogRecord, decodeUserPlace, decodeUserRecord } from '../../schemas/codec.ts'
 
-type Place = { readonly n: bigint; readonly pos: Pos }
+export type Place = { readonly n: bigint; readonly pos: Pos }
 
 /** How records of a topic are decoded, and which record may follow which. */
 export type Numbering<R> = {
@@ -26,6 +26,9 @@ export const userNumbering: Numbering<UserRecord> = {
     'repartition did not write this. The topic can be made again from the log: stop repartition, settle, load and the ' +
     'archive, delete the topic, run settle init, and start them',
 }
+
+/** `user.outputs` for a service that decodes a record when its turn comes: until then it is its bytes. */
+export const userPlaces: Numbering<Place> = { ...userNumbering, decode: decodeUserPlace, place: place => place }
 
 /** `engine.outputs`: pos strictly rises; there is no n. */
 export const logNumbering: Numbering<LogRecord> = {

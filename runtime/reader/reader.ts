@@ -48,8 +48,6 @@ export type ReaderOptions<R> = {
   readonly partitions: number
   readonly numbering: Numbering<R>
   readonly open: OpenPartition<R>
-  /** Fetched at once for all partitions together, bytes; 2 MB when not said. */
-  readonly fetchBytes?: number
 }
 
 const retryMs = 500
@@ -57,7 +55,7 @@ const retryMs = 500
  * What is fetched at once, for all partitions together and for one: decoded it takes some twenty times as much memory,
  * and an instance that is left alone with every partition reads the backlog of each at the same moment.
  */
-const fetchLimits = { usual: 2 * 1024 * 1024, most: 512 * 1024, least: 64 * 1024 } as const
+const fetchLimits = { together: 2 * 1024 * 1024, most: 512 * 1024, least: 64 * 1024 } as const
 
 type OwnedPartition = {
   readonly partition: number
@@ -189,8 +187,7 @@ export class Reader<R> {
       return null
     })
     if (!worker) return
-    const { fetchBytes = fetchLimits.usual } = this.#options
-    const share = Math.floor(fetchBytes / assignment.partitions.length)
+    const share = Math.floor(fetchLimits.together / assignment.partitions.length)
     const maxBytes = Math.max(fetchLimits.least, Math.min(share, fetchLimits.most))
     const following = this.#follow({ partition, start, worker, fetcher, maxBytes, signal })
     try {
@@ -303,11 +300,16 @@ export class Reader<R> {
   }
 }
 
-const decoded = <R>(numbering: Numbering<R>, value: Buffer, where: string): R => {
+/** @throws Stop `undecodable-record`, with what an operator does then */
+export const decoded = <R>(
+  { decode, wayOut }: Pick<Numbering<R>, 'decode' | 'wayOut'>,
+  value: Buffer,
+  where: string,
+): R => {
   try {
-    return numbering.decode(value)
+    return decode(value)
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error
-    throw refuse('undecodable-record', `${where}: ${error.message}; nothing was taken from it on; ${numbering.wayOut}`)
+    throw refuse('undecodable-record', `${where}: ${error.message}; nothing was taken from it on; ${wayOut}`)
   }
 }

@@ -69,13 +69,7 @@ const reading = (
     name = 'one',
     partitions = 1,
     kafka = broker.client(name),
-    fetchBytes,
-  }: {
-    readonly name?: string
-    readonly partitions?: number
-    readonly kafka?: KafkaPort
-    readonly fetchBytes?: number | undefined
-  } = {},
+  }: { readonly name?: string; readonly partitions?: number; readonly kafka?: KafkaPort } = {},
 ) => {
   const workers: Worker[] = []
   const stopping = new AbortController()
@@ -87,7 +81,6 @@ const reading = (
     topic,
     partitions,
     numbering: notes,
-    ...(fetchBytes === undefined ? {} : { fetchBytes }),
     open: async ({ partition, start, commit, signal }) => {
       told.push(`${name} opens ${partition}`)
       await opening?.(signal)
@@ -125,8 +118,7 @@ test.each([
   [4, 512 * 1024],
   [12, Math.floor((2 * 1024 * 1024) / 12)],
   [100, 64 * 1024],
-  [4, 256 * 1024, 1024 * 1024],
-])('of %i partitions each asks for %i bytes at most', async (partitions, expected, fetchBytes?: number) => {
+])('of %i partitions each asks for %i bytes at most', async (partitions, expected) => {
   topicOf(partitions)
   const asked = new Set<number | undefined>()
   const kafka = broker.client('one')
@@ -138,8 +130,7 @@ test.each([
     },
     close: () => fetcher.close(),
   }
-  const watching = { partitions, fetchBytes, kafka: Object.assign(kafka, { openFetcher: () => watched }) }
-  const { stop, workers } = reading({}, watching)
+  const { stop, workers } = reading({}, { partitions, kafka: Object.assign(kafka, { openFetcher: () => watched }) })
   await eventually('all are open', () => workers.length === partitions && asked.size > 0)
   await stop()
   expect([...asked]).toEqual([expected])

@@ -36,7 +36,8 @@ const fold = async (part: (typeof partitions)[number], end: bigint, keep: boolea
     for (let from = 0; from < records.length; from += Number(batchRecords)) {
       const batch = records.slice(from, from + Number(batchRecords))
       const { history, cells } = part.fold.take(batch.map(({ value }) => decodeUserRecord(value)))
-      if (keep) kept.push(...history, ...cells)
+      // The values themselves: what is played must not have to be made first.
+      if (keep) kept.push(...[...history, ...cells].map(group => group.map(({ cql, params }) => ({ cql, params }))))
     }
   }
 }

@@ -37,12 +37,11 @@ export class UserBroker {
   }
 
   /** Appends what the topic has gained. An offset in two is a control record's, as after small transactions. */
-  fill(records: readonly (readonly UserRecord[])[]): void {
+  fill(records: readonly (readonly UserRecord[])[], encode: (record: UserRecord) => Buffer = encodeUserRecord): void {
     for (const [partition, all] of records.entries()) {
       const have = Number((this.#broker.log(topic, partition).high + 1n) / 2n)
       for (const [index, record] of all.entries())
-        if (index >= have)
-          this.#broker.put(topic, partition, { offset: BigInt(index) * 2n, value: encodeUserRecord(record) })
+        if (index >= have) this.#broker.put(topic, partition, { offset: BigInt(index) * 2n, value: encode(record) })
     }
   }
 }
