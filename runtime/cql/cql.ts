@@ -1,4 +1,5 @@
 import { auth, Client, policies, types } from 'cassandra-driver'
+import { InFlight } from '../in-flight.ts'
 import { Stop } from '../stop.ts'
 import { classifyCql } from './classify.ts'
 import { consistency } from './consistency.ts'
@@ -13,10 +14,13 @@ import {
   type CqlStatement,
   type NodeGenerations,
 } from './port.ts'
+import { useOperationSlots } from './operation-slots.ts'
 import { readValue } from './read-value.ts'
 import { SendAgain, type SendAgainOptions } from './send-again.ts'
 import { type SizedStatement, splitBatches } from './split-batches.ts'
 import { checkDefine, checkQuery, checkWrite } from './statement-rules.ts'
+
+useOperationSlots()
 
 export type CqlOptions = SendAgainOptions & {
   /** host:port of some nodes; the others are found through them, on the port of the first. */
@@ -102,6 +106,8 @@ class Cql implements CqlPort {
   readonly #client: Client
   readonly #options: CqlOptions
   readonly #again: SendAgain
+  /** As many as there may be requests: one that waits for its turn is not encoded yet, and costs the collector little. */
+  readonly #writes: InFlight
   /** Writes that passed the rules: a few dozen texts. */
   readonly #checked = new Set<string>()
 
@@ -109,6 +115,7 @@ class Cql implements CqlPort {
     this.#client = client
     this.#options = options
     this.#again = new SendAgain(options)
+    this.#writes = new InFlight(options.inFlight)
   }
 
   async query(cql: string, params: readonly CqlParam[] = [], signal?: AbortSignal): Promise<readonly CqlRow[]> {
@@ -149,7 +156,11 @@ class Cql implements CqlPort {
     } while (pageState !== undefined)
   }
 
-  async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
+  write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
+    return this.#writes.run(() => this.#write(statements, signal))
+  }
+
+  async #write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
     const encoded = statements.map(({ cql, params }): SizedStatement => {
       if (!this.#checked.has(cql)) checkWrite(cql)
       this.#checked.add(cql)

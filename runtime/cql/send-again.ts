@@ -1,3 +1,4 @@
+import { Bag } from '../bag.ts'
 import type { Clock } from '../clock.ts'
 import { InFlight } from '../in-flight.ts'
 import type { Log } from '../log.ts'
@@ -22,7 +23,7 @@ export class SendAgain {
   readonly #options: SendAgainOptions
   /** The driver itself has no backpressure: it refuses or drowns. */
   readonly #inFlight: InFlight
-  readonly #aborts = new WeakMap<AbortSignal, Set<() => void>>()
+  readonly #aborts = new WeakMap<AbortSignal, Bag<() => void>>()
   #toldMs = Number.NEGATIVE_INFINITY
   /** Requests that failed since the last line about it. */
   #untold = 0
@@ -68,19 +69,18 @@ export class SendAgain {
     if (signal.aborted) throw givenUp()
     const waiting = this.#waitingFor(signal)
     const given = Promise.withResolvers<T>()
-    const onAbort = (): void => given.reject(givenUp())
-    waiting.add(onAbort)
+    const kept = waiting.add(() => given.reject(givenUp()))
     request().then(given.resolve, given.reject)
-    return given.promise.finally(() => waiting.delete(onAbort))
+    return given.promise.finally(() => waiting.remove(kept))
   }
 
   /** One listener for all requests of a signal: there are thousands a second, and few signals. */
-  #waitingFor(signal: AbortSignal): Set<() => void> {
+  #waitingFor(signal: AbortSignal): Bag<() => void> {
     const known = this.#aborts.get(signal)
     if (known) return known
-    const waiting = new Set<() => void>()
+    const waiting = new Bag<() => void>()
     this.#aborts.set(signal, waiting)
-    signal.addEventListener('abort', () => waiting.forEach(give => give()), { once: true })
+    signal.addEventListener('abort', () => waiting.values().forEach(giveUp => giveUp()), { once: true })
     return waiting
   }
 
