@@ -13,6 +13,8 @@ export interface Launch {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
+  /** How late the kernel may wake a thread that sleeps for a time, microseconds; Linux's own 50 when not said. */
+  readonly timerSlackUs?: number
 }
 
 const POLL_MS = 50
@@ -25,7 +27,8 @@ const KILL_WAIT_MS = 10_000
 export async function spawnServer(launch: Launch, logFile: string): Promise<ProcessId> {
   const log = openSync(logFile, 'a')
   try {
-    const child = spawn(launch.file, launch.args, {
+    const [file, ...args] = commandOf(launch)
+    const child = spawn(file, args, {
       cwd: launch.cwd,
       env: { ...process.env, ...launch.env },
       detached: true,
@@ -42,6 +45,13 @@ export async function spawnServer(launch: Launch, logFile: string): Promise<Proc
   } finally {
     closeSync(log)
   }
+}
+
+/** A process hands its slack on to what it becomes and to every thread of it; there is no other way to set it for all. */
+function commandOf({ file, args, timerSlackUs }: Launch): [string, ...string[]] {
+  if (timerSlackUs === undefined) return [file, ...args]
+  const become = 'echo "$0" > /proc/self/timerslack_ns; exec "$@"'
+  return ['/bin/sh', '-c', become, `${timerSlackUs * 1000}`, file, ...args]
 }
 
 /** When the process began: the boot and the clock ticks since it; undefined when there is none, or only a zombie. */

@@ -2,7 +2,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { birthOf, endProcess, isAlive, killProcess, type ProcessId, spawnServer } from './server-process.ts'
+import {
+  birthOf,
+  endProcess,
+  isAlive,
+  killProcess,
+  type Launch,
+  type ProcessId,
+  spawnServer,
+} from './server-process.ts'
 
 let dir: string
 const started: ProcessId[] = []
@@ -14,8 +22,8 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-async function start(program: string): Promise<ProcessId> {
-  const launch = { file: process.execPath, args: ['-e', program], env: { WORD: 'hello' }, cwd: dir }
+async function start(program: string, more: Partial<Launch> = {}): Promise<ProcessId> {
+  const launch = { file: process.execPath, args: ['-e', program], env: { WORD: 'hello' }, cwd: dir, ...more }
   const id = await spawnServer(launch, join(dir, 'log'))
   started.push(id)
   return id
@@ -41,6 +49,13 @@ test('one that does not heed SIGTERM is killed after its time', async () => {
   await logged('deaf')
   expect(await endProcess(id, { graceMs: 100 })).toBe('killed')
   expect(isAlive(id)).toBe(false)
+})
+
+test('one that may be woken late says so, and is the process that was started', async () => {
+  const slack = 'require("fs").readFileSync("/proc/self/timerslack_ns", "utf8")'
+  const id = await start(`console.log(process.pid, ${slack}); setInterval(() => {}, 1000)`, { timerSlackUs: 700 })
+  await logged(`${id.pid} 700000`)
+  expect(isAlive(id)).toBe(true)
 })
 
 test('a later process with the same pid is not ours and is left alone', async () => {
