@@ -6,7 +6,12 @@ import { inFlight } from './places.ts'
 import { lookEveryMs } from './prober.ts'
 import { manyInFlight, type Round, settleRate } from './throughput.ts'
 
-export type Measured = { readonly rounds: readonly Round[]; readonly latencies: readonly LatencyRound[] }
+export type Measured = {
+  readonly rounds: readonly Round[]
+  readonly latencies: readonly LatencyRound[]
+  /** How the store was for whoever has many requests under way. */
+  readonly store: string
+}
 
 /** What the part promises. A ratio is higher when ours is better. */
 const bars = {
@@ -19,19 +24,19 @@ const bars = {
 }
 const aims = { ofOneByOne: 50, ofMany: 8, rowsPerTrade: 10, latencyMs: 200 }
 
-export const figuresOf = ({ rounds, latencies }: Measured): readonly Figure[] => [
-  ...rates(rounds),
+export const figuresOf = ({ rounds, latencies, store }: Measured): readonly Figure[] => [
+  ...rates(rounds, store),
   ...economy(rounds),
-  ...latency(latencies),
+  ...latency(latencies, store),
 ]
 
 const workload = (rounds: readonly Round[]): string =>
   `median of ${rounds.length} interleaved rounds of ${rounds[0]?.trades ?? 0} trades; ${exchangeSize.users} users by Zipf ${exchangeSize.zipfExponent}, three markets, fees to the house, half an order that rests beside each trade`
 const settled = `the process with its default settings draining user.outputs of ${exchangeSize.partitions} partitions, history and all, the same process in all rounds, as those beside it are, which stands still while they are measured; from the last look that saw nothing taken to its last acknowledged row, by its metrics every 250 ms; the hold of STORE_SYNC_MS before the commits that follow is no part of it`
 
-const rates = (rounds: readonly Round[]): readonly Figure[] => {
+const rates = (rounds: readonly Round[], store: string): readonly Figure[] => {
   const ours = median(rounds.map(settleRate))
-  const how = `${workload(rounds)}; settle: ${settled}`
+  const how = `${workload(rounds)}; for settle and the bare store ${store}, for the replaced design it is woken at once, which suits it best; settle: ${settled}`
   const replaced =
     "the replaced design on the same trades: insert of the trade, then four times read and lightweight transaction one after another, prepared, settle's driver and consistency; no history, no orders, no house"
   const beside = (compared: { name: string; reference: number; bar: number; of: string }): Figure =>
@@ -104,10 +109,10 @@ const economy = (rounds: readonly Round[]): readonly Figure[] => {
   ]
 }
 
-const latency = (latencies: readonly LatencyRound[]): readonly Figure[] => {
+const latency = (latencies: readonly LatencyRound[], store: string): readonly Figure[] => {
   const ours = (quantile: keyof Quantiles): number => median(latencies.map(({ pipeline }) => pipeline[quantile]))
   const reference = (quantile: keyof Quantiles): number => median(latencies.map(({ chain }) => chain[quantile]))
-  const method = `median of ${latencies.length} interleaved rounds of ${paceSeconds} s at ${ordersPerSecond} orders/s, all five services running, load, archive and StarRocks' stand-in at nice 10; from the engine's time of an output, which is when it was meant to be sent, to the first read at LOCAL_QUORUM that sees it in a balance, for ${probesPerSecond} deposits a second to users of every partition, each looked for every ${lookEveryMs} ms; reference: a bare chain at the same rate, looked at in the same way: the same records written to two topics in transactions, consumed, and the same rows written at LOCAL_QUORUM, history before cells, by the same ports in one process without the services' logic`
+  const method = `median of ${latencies.length} interleaved rounds of ${paceSeconds} s at ${ordersPerSecond} orders/s, all five services running, load, archive and StarRocks' stand-in at nice 10, for both ${store}; from the engine's time of an output, which is when it was meant to be sent, to the first read at LOCAL_QUORUM that sees it in a balance, for ${probesPerSecond} deposits a second to users of every partition, each looked for every ${lookEveryMs} ms; reference: a bare chain at the same rate, looked at in the same way: the same records written to two topics in transactions, consumed, and the same rows written at LOCAL_QUORUM, history before cells, by the same ports in one process without the services' logic`
   const beside = (quantile: keyof Quantiles, bar: number | null): Figure =>
     lessIsBetter({
       ...{ name: `engine to visible in the store, ${quantile}`, ours: ours(quantile), reference: reference(quantile) },

@@ -31,6 +31,7 @@ const latency = (ours: number, reference: number): LatencyRound => ({
 const good: Measured = {
   rounds: [round(), round({ settle: 1 }), round({ settle: 1e9 })],
   latencies: [latency(200, 50), latency(9000, 1), latency(1, 9000)],
+  store: 'the store is as it is',
 }
 const missed = (measured: Partial<Measured>): string[] =>
   figuresOf({ ...good, ...measured })

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { StoreSlack } from '../store-slack.ts'
 import { Worker } from '../worker.ts'
 import type { BareAnswer, BareQuestion } from './bare-store/main.ts'
 import { checkBalances } from './check-balances.ts'
@@ -36,6 +37,7 @@ export type Round = {
 /** Rounds of all the designs after one another, on the same servers and the same trades. */
 export const measureThroughput = async (
   stream: BenchStream,
+  slack: StoreSlack,
   say: (line: string) => void,
 ): Promise<readonly Round[]> => {
   const { names, place, brokers, store, kafka } = stream
@@ -61,10 +63,13 @@ export const measureThroughput = async (
   const round = async (trades: number): Promise<Round> => {
     const { lastPos } = await maker.ask({ kind: 'trade', trades }, within)
     const { ends, ...repartition } = await drainByRepartition(place, { kafka, names, lastPos, ...within })
+    slack.late()
     const settle = await life.drain(ends, within)
+    slack.usual()
     const oneByOne = await replaced.ask({ inFlight: 1, forMs: replacedMs }, within)
     const many = await replaced.ask({ inFlight: manyInFlight, forMs: replacedMs }, within)
     await bare.ask({ kind: 'fold', keep: true }, within)
+    slack.late()
     const played = await bare.ask({ kind: 'play' }, within)
     return { trades, repartition, settle, bare: played, oneByOne, many }
   }
