@@ -153,8 +153,8 @@ const foldMutants: readonly RuleMutant[] = [
     name: 'a barrier counts as acknowledged before its cells',
     rule: 'settle 7',
     file: owner,
-    find: "await this.#write('cells', rows.cells)",
-    replace: "this.#write('cells', rows.cells).catch((error: unknown) => this.#fail(error))",
+    find: "await this.#write('cells', cells)",
+    replace: "this.#write('cells', cells).catch((error: unknown) => this.#fail(error))",
     caughtBy: bySeed(2, "open orders are the engine's"),
   },
   {
@@ -177,8 +177,9 @@ const foldMutants: readonly RuleMutant[] = [
     name: 'offsets are committed anywhere, not at barriers only',
     rule: 'settle 7',
     file: owner,
-    find: 'if (!barriers.has(record)) continue',
-    replace: '',
+    find: "record.kind === 'Barrier' ? [{ barrier: record, offset }] : [],",
+    replace:
+      "[{ barrier: { flow: [], ns: [], previous: 0n, ...record, kind: 'Barrier' } as unknown as Barrier, offset }],",
     caughtBy: bySeed(1, 'offsets are committed at barriers'),
   },
   {

@@ -35,12 +35,12 @@ export const storeMutants: readonly RuleMutant[] = [
     name: 'the timestamp says which owner wrote',
     rule: 'settle 2',
     file: owner,
-    find: "await this.#write('cells', rows.cells)",
+    find: "await this.#write('cells', cells)",
     replace:
       'const lives = ((this.#options.watch as unknown as { lives?: Set<PartitionOwner> }).lives ??= new Set<PartitionOwner>())\n' +
       '    const generation = BigInt(lives.add(this).size)\n' +
       '    const stamped = (params: CqlStatement["params"]) => [...params.slice(0, -1), (params.at(-1) as bigint) + generation - 1n]\n' +
-      "    await this.#write('cells', rows.cells.map(group => group.map(({ cql, params }) => ({ cql, params: stamped(params) }))))",
+      "    await this.#write('cells', cells.map(group => group.map(({ cql, params }) => ({ cql, params: stamped(params) }))))",
     caughtBy: bySeed(1, ownPos),
   },
   {
@@ -89,7 +89,7 @@ export const storeMutants: readonly RuleMutant[] = [
     file: consistency,
     find: 'read: localQuorum',
     replace: 'read: types.consistencies.localOne',
-    caughtBy: bySeed(2, 'settle verify finds no difference'),
+    caughtBy: bySeed(2, "open orders are the engine's"),
   },
   {
     name: 'a write is done when one replica has it',
@@ -132,7 +132,7 @@ export const storeMutants: readonly RuleMutant[] = [
       'const kept = ((options.metrics as unknown as { kept?: Map<number, CellCache> }).kept ??= new Map<number, CellCache>())\n' +
       '    this.#cache = kept.get(options.partition) ?? new CellCache({ maxCells: options.cacheCells })\n' +
       '    kept.set(options.partition, this.#cache)',
-    caughtBy: bySeed(5, 'one key, one pos, two values'),
+    caughtBy: bySeed(5, 'settle verify finds no difference'),
   },
   {
     name: 'cells are evicted in flight',
