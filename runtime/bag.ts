@@ -8,10 +8,6 @@ export type Kept<T> = { readonly value: T; at: number }
 export class Bag<T> {
   readonly #kept: Kept<T>[] = []
 
-  get size(): number {
-    return this.#kept.length
-  }
-
   add(value: T): Kept<T> {
     const kept = { value, at: this.#kept.length }
     this.#kept.push(kept)

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
  * The requests under way on one connection, by stream id: the part of a Map that the driver uses. A Map that loses an
  * entry for each that it gains is made anew every hundred or so, and the one before points to it: once a collection has
  * moved one of them to the old generation, all that come after are kept, with what was under way, until the next full
- * collection. That was a third of what a busy settle spent on the collector.
+ * collection (`docs/decisions/0015-what-the-collector-moves.md`).
  */
 export class OperationSlots<Operation> {
   readonly #slots: (Operation | undefined)[] = []
@@ -14,7 +14,7 @@ export class OperationSlots<Operation> {
   }
 
   set(streamId: number, operation: Operation): void {
-    // Ids are given out from 0 on, the lowest that are free: the array stays as long as there were requests at once.
+    // Ids are given out from 0 on, and again once they are free: no more of them than there were requests at once.
     this.#slots[streamId] = operation
   }
 
