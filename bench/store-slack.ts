@@ -1,5 +1,6 @@
-import { readdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import type { Stack } from '../local/stack.ts'
+import { threadsOf } from './background.ts'
 
 const usualUs = 50
 const lateUs = 1_000
@@ -35,7 +36,7 @@ export const openStoreSlack = ({ servers }: Pick<Stack, 'servers'>, say: (line: 
 
 /** Every thread of a process; those that they start have it from them. */
 const setTimerSlack = (pid: number, us: number): void => {
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+  for (const thread of threadsOf(pid)) {
     try {
       writeFileSync(`/proc/${thread}/timerslack_ns`, `${us * 1000}`)
     } catch (error) {

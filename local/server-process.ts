@@ -47,7 +47,7 @@ export async function spawnServer(launch: Launch, logFile: string): Promise<Proc
   }
 }
 
-/** A process hands its slack on to what it becomes and to every thread of it; there is no other way to set it for all. */
+/** A process hands its slack on to what it becomes and to every thread of it: so it has it from the first one on. */
 function commandOf({ file, args, timerSlackUs }: Launch): [string, ...string[]] {
   if (timerSlackUs === undefined) return [file, ...args]
   const become = 'echo "$0" > /proc/self/timerslack_ns; exec "$@"'

@@ -204,7 +204,7 @@ test('an engine that keeps less than the archive lags ends it in TRIMMED, with w
   const { topics } = namesOf(stream)
   const pipeline = await newPipeline(stack, {
     stream,
-    engine: { ...flow, ENGINE_ORDERS: '1500', ENGINE_ACK_MARGIN: '10', ENGINE_SEGMENT_BYTES: '4096' },
+    engine: { ...flow, ENGINE_ACK_MARGIN: '10', ENGINE_SEGMENT_BYTES: '4096' },
   })
   let kafka: KafkaPort | null = null
   try {
