@@ -143,12 +143,17 @@ export class Journal {
     while (next <= to) {
       const segment = this.#segments.findLast(known => known.first <= next)
       if (!segment) return
+      const isTrimmed = (): boolean => !this.#segments.includes(segment)
       // Also a reader that goes away in the middle leaves no file open.
       await using scan = scanSegment(segment, next)
       for (;;) {
-        const step = await scan.next()
+        const step = await scan.next().catch((error: unknown) => {
+          if (isTrimmed()) return null
+          throw error
+        })
+        if (!step) return
         if (step.done) {
-          const isAtEnd = this.#segments.some(known => known.first === next)
+          const isAtEnd = this.#segments.some(known => known.first === next) || isTrimmed()
           if (step.value.kind === 'broken' || !isAtEnd) throw damageAt(segment, asBroken(step.value))
           break
         }

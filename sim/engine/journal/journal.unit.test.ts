@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -226,6 +226,25 @@ describe('a journal', () => {
     expect(await readAll(journal, 1n, 5n)).toEqual([])
     await journal.close()
     expect((await openJournal(settings)).journal.last).toBe(100n)
+  })
+
+  it('ends early for a reader whose next segments are trimmed, wherever the trim meets it', async () => {
+    const settings = settingsOf(tempFolder())
+    const { journal } = await openJournal(settings)
+    for (let i = 0; i < 20; i++) await write(journal, 5)
+    const { last } = journal
+    // Before it opened its file: the file is gone while the reader still sees the segment.
+    const [oldest = ''] = files(settings.folder, '.journal')
+    rmSync(oldest)
+    const opening = journal.read(1n, last).next()
+    await journal.trim(40n)
+    expect(await opening).toEqual({ done: true, value: undefined })
+    // In the middle of a segment, with all that followed it gone but the last.
+    const middle = journal.read(journal.first, last)
+    const first = await middle.next()
+    await journal.trim(last)
+    expect(first.done).toBe(false)
+    expect(await middle.next()).toEqual({ done: true, value: undefined })
   })
 
   it('refuses records that do not follow', async () => {
