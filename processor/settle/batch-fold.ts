@@ -6,7 +6,7 @@ import type { CqlStatement } from '../../runtime/cql/port.ts'
 import { refuse } from '../../runtime/stop.ts'
 import type { BucketRules } from '../../schemas/cql/placement.ts'
 import type { CellCache, Wallet } from './cell-cache.ts'
-import { HistoryRows } from './history-rows.ts'
+import { HistoryRows, type Pack } from './history-rows.ts'
 import { balanceRow, intervalRow, referenceRows } from './rows.ts'
 import { corrected, type ReplayCause, type ReplayOutcome } from './user-replay.ts'
 
@@ -70,6 +70,7 @@ export type BatchFoldOptions = {
   /** Of every user in the batch, held for it. */
   readonly wallets: ReadonlyMap<UserId, Wallet>
   readonly buckets: BucketRules
+  readonly pack: Pack
 }
 
 /** Folds the records of one batch into cells, and gathers all rows that have to be written for it. No I/O. */
@@ -77,17 +78,19 @@ export class BatchFold {
   readonly #state: PartitionState
   readonly #cache: CellCache
   readonly #history: HistoryRows
+  readonly #pack: Pack
   readonly #reference: CqlStatement[][] = []
   readonly #intervals: CqlStatement[][] = []
   readonly #wallets: ReadonlyMap<UserId, Wallet>
   readonly #waiting = new Map<UserId, Waiting>()
   readonly #news: FoldNews[] = []
 
-  constructor({ state, cache, wallets, buckets }: BatchFoldOptions) {
+  constructor({ state, cache, wallets, buckets, pack }: BatchFoldOptions) {
     this.#state = state
     this.#cache = cache
     this.#wallets = wallets
-    this.#history = new HistoryRows(buckets)
+    this.#history = new HistoryRows(buckets, pack)
+    this.#pack = pack
   }
 
   /** The next record. History and sums count it whether or not it applies. */
@@ -139,7 +142,9 @@ export class BatchFold {
   rows(): BatchRows {
     if (this.#waiting.size > 0) throw new Error(`${this.#waiting.size} users still wait for a re-read`)
     const wallets = [...this.#wallets.values()]
-    const cells = wallets.map(takeUnwritten).filter(rows => rows.length > 0)
+    const cells = wallets
+      .map(wallet => takeUnwritten(wallet).map(row => this.#pack(row)))
+      .filter(rows => rows.length > 0)
     return {
       history: [...this.#history.drain(), ...this.#reference],
       cells: [...cells, ...this.#intervals],

@@ -1,10 +1,13 @@
 import { correctionChange } from '../../core/fold.ts'
 import type { UserOutput, UserRecord } from '../../core/events.ts'
 import type { UserId } from '../../core/ids.ts'
-import type { CqlStatement } from '../../runtime/cql/port.ts'
+import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
 import type { BucketRules } from '../../schemas/cql/placement.ts'
 import { type Bucket, bucketOf } from './history-buckets.ts'
 import { bucketRow, type HistoryItem, historyRow, orderRow, parkedRow, tradeRow } from './rows.ts'
+
+/** Rows wait for the store by the thousand: each in as little as it can be, and its record gone. */
+export type Pack = CqlPort['pack']
 
 /**
  * The rows of a batch that come from its events alone: history and its buckets, orders, trades. They are gathered by
@@ -13,12 +16,14 @@ import { bucketRow, type HistoryItem, historyRow, orderRow, parkedRow, tradeRow 
  */
 export class HistoryRows {
   readonly #rules: BucketRules
+  readonly #pack: Pack
   readonly #byKey = new Map<string, CqlStatement[]>()
   /** The last word on a bucket within the batch; a later pos wins in the store, so the earlier ones need no row. */
   readonly #buckets = new Map<string, { readonly user: UserId; readonly bucket: Bucket }>()
 
-  constructor(rules: BucketRules) {
+  constructor(rules: BucketRules, pack: Pack) {
     this.#rules = rules
+    this.#pack = pack
   }
 
   /** `bucket`: that of the user's record before; the result is this record's. */
@@ -64,8 +69,9 @@ export class HistoryRows {
 
   #add(key: string, row: CqlStatement): void {
     const rows = this.#byKey.get(key)
-    if (rows) rows.push(row)
-    else this.#byKey.set(key, [row])
+    const packed = this.#pack(row)
+    if (rows) rows.push(packed)
+    else this.#byKey.set(key, [packed])
   }
 }
 

@@ -14,6 +14,7 @@ import { BatchFold, type BatchRows, type FoldNews, type PartitionState, type Wai
 import { CellCache } from './cell-cache.ts'
 import type { Conservation } from './conservation.ts'
 import { readBucket } from './history-buckets.ts'
+import type { Pack } from './history-rows.ts'
 import { holdWallets } from './hold-wallets.ts'
 import { settleLimits } from './limits.ts'
 import { LogReread } from './log-reread.ts'
@@ -61,11 +62,13 @@ type OwnerState =
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly error: unknown }
 
-/** What is left of a batch once its history is acknowledged: of its records, no more than its end and its barriers. */
+/** What is left of a batch once it is folded, beside its history: of its records, no more than its end and its barriers. */
 type Batch = Pick<BatchRows, 'cells' | 'wallets'> & {
   readonly barriers: readonly { readonly barrier: Barrier; readonly offset: bigint }[]
   readonly last: Place
 }
+
+type Folded = { readonly history: BatchRows['history']; readonly batch: Batch }
 
 /**
  * One partition for as long as it is owned. Records queue up; what queued while the last batch was under way is the
@@ -162,10 +165,10 @@ export class PartitionOwner implements PartitionWorker<Place> {
 
   /** The next batch, folded, its history acknowledged and the cells `before` too; null when the owner ends. */
   async #prepare(before: Promise<void>): Promise<Batch | null> {
-    const records = await this.#nextBatch()
-    if (records.length === 0) return null
+    const folded = await this.#foldNext()
+    if (!folded) return null
+    const { history, batch } = folded
     try {
-      const { history, batch } = await this.#fold(records)
       this.#enter({ kind: 'writing-history' })
       await this.#write('history', history)
       this.#enter({ kind: 'waiting-for-cells' })
@@ -198,10 +201,21 @@ export class PartitionOwner implements PartitionWorker<Place> {
     return records
   }
 
-  async #fold(
-    unread: readonly ReadRecord<Place>[],
-  ): Promise<{ readonly history: BatchRows['history']; readonly batch: Batch }> {
+  /** Nothing of the records, nor of their bytes, is left when it returns: rows of thousands wait, and only they. */
+  async #foldNext(): Promise<Folded | null> {
+    const records = await this.#nextBatch()
+    if (records.length === 0) return null
+    try {
+      return await this.#fold(records)
+    } catch (error) {
+      this.#options.batches.leave()
+      throw error
+    }
+  }
+
+  async #fold(unread: readonly ReadRecord<Place>[]): Promise<Folded> {
     this.#enter({ kind: 'loading' })
+    const pack: Pack = row => cql.pack(row)
     const { buckets, cql, topic, partition } = this.#options
     const records = unread.map(({ offset, value }) => ({
       offset,
@@ -211,7 +225,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
       records.map(({ record }) => record),
       { cql, cache: this.#cache, signal: this.#giveUp.signal, proveReads: () => this.#commits.proveReads() },
     )
-    const fold = new BatchFold({ state: this.#state, cache: this.#cache, wallets, buckets })
+    const fold = new BatchFold({ state: this.#state, cache: this.#cache, wallets, buckets, pack })
     for (const { record } of records) {
       this.#options.metrics.records.inc({ kind: record.kind })
       fold.take(record)
@@ -243,6 +257,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
         waiting,
         reread: this.#reread,
         buckets,
+        pack: row => cql.pack(row),
         readBucket: place => readBucket(cql, place, this.#giveUp.signal),
         writeHistory: async groups => {
           await this.#commits.proveReads()
@@ -275,7 +290,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
     }
   }
 
-  /** No more groups at once than the store is given requests: one that waits here is not bound yet, and costs nothing. */
+  /** The batch's share of the requests under way: a group that waits here is bytes, one that waits for the store much more. */
   async #write(phase: 'history' | 'cells', groups: readonly (readonly CqlStatement[])[]): Promise<void> {
     const { cql, metrics, inFlight } = this.#options
     let next = 0
@@ -285,7 +300,8 @@ export class PartitionOwner implements PartitionWorker<Place> {
         metrics.rows.inc({ phase }, statements.length)
       }
     }
-    const lanes = Array.from({ length: Math.min(inFlight, groups.length) }, lane)
+    const share = Math.ceil(inFlight / settleLimits.batchesAtOnce)
+    const lanes = Array.from({ length: Math.min(share, groups.length) }, lane)
     // Whatever fails ends the owner: nothing more is begun.
     await Promise.all(lanes).finally(() => (next = groups.length))
   }

@@ -3,7 +3,7 @@ import type { CqlStatement } from '../../runtime/cql/port.ts'
 import type { BucketRules } from '../../schemas/cql/placement.ts'
 import type { Waiting } from './batch-fold.ts'
 import type { Bucket } from './history-buckets.ts'
-import { HistoryRows } from './history-rows.ts'
+import { HistoryRows, type Pack } from './history-rows.ts'
 import { settleLimits } from './limits.ts'
 import type { LogReread, RereadRange } from './log-reread.ts'
 import { type CorrectionAt, type ReplayOutcome, UserReplay } from './user-replay.ts'
@@ -11,6 +11,7 @@ import { type CorrectionAt, type ReplayOutcome, UserReplay } from './user-replay
 type Rereading = {
   readonly reread: LogReread
   readonly buckets: BucketRules
+  readonly pack: Pack
   readonly readBucket: (place: { readonly user: UserId; readonly pos: Pos }) => Promise<Bucket | null>
   readonly writeHistory: (groups: readonly (readonly CqlStatement[])[]) => Promise<void>
 }
@@ -47,6 +48,7 @@ const replayRanges = async ({
   ranges,
   reread,
   buckets: rules,
+  pack,
   readBucket,
   writeHistory,
 }: Rereading & {
@@ -62,7 +64,7 @@ const replayRanges = async ({
   )
   // Where each user's records stood when they were read first: the wallet's bucket is that of the newest one.
   const buckets = new Map<UserId, Bucket>()
-  const history = new HistoryRows(rules)
+  const history = new HistoryRows(rules, pack)
   let rows = 0
   for await (const record of reread.records(ranges)) {
     if (record.kind !== 'UserOutput' && record.kind !== 'UserCorrection') continue

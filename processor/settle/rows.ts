@@ -5,24 +5,6 @@ import { type CqlParam, type CqlStatement, CqlTuple, CqlVarint } from '../../run
 import type { Bucket } from './history-buckets.ts'
 import type { OpenOrder, OpenOrderSlot } from './open-orders.ts'
 
-/**
- * A row whose values are made when it is sent. Rows of a batch wait for the store by the thousand, and what each is made
- * of, a record, waits there anyway: as values it would be many times as much for the collector to move.
- */
-class RowToBe implements CqlStatement {
-  readonly cql: string
-  readonly #values: () => readonly CqlParam[]
-
-  constructor(cql: string, values: () => readonly CqlParam[]) {
-    this.cql = cql
-    this.#values = values
-  }
-
-  get params(): readonly CqlParam[] {
-    return this.#values()
-  }
-}
-
 const balancesInsert = 'INSERT INTO balances (user_id, asset, bal) VALUES (?, ?, ?) USING TIMESTAMP ?'
 
 /** A balance as one cell, at the pos that it carries itself. */
@@ -44,8 +26,9 @@ export type HistoryItem = {
   readonly changes: readonly Indexed<BalanceChange>[]
 }
 
-export const historyRow = (record: HistoryItem, { from }: Bucket): CqlStatement =>
-  new RowToBe(historyInsert, () => [
+export const historyRow = (record: HistoryItem, { from }: Bucket): CqlStatement => ({
+  cql: historyInsert,
+  params: [
     record.user,
     from,
     record.pos,
@@ -54,7 +37,8 @@ export const historyRow = (record: HistoryItem, { from }: Bucket): CqlStatement 
     record.trades.map(tradeValue),
     record.changes.map(postingValue),
     record.pos,
-  ])
+  ],
+})
 
 /** How far a bucket is counted, in one cell. */
 export const bucketRow = (user: UserId, { from, items, pos }: Bucket): CqlStatement => ({
@@ -117,13 +101,15 @@ export const orderRow = (
   order: OrderId,
   updates: readonly Indexed<OrderUpdate>[],
   { user, pos, time }: At & { readonly user: UserId },
-): CqlStatement => new RowToBe(ordersInsert, () => [order, pos, time, user, updates.map(orderValue), pos])
+): CqlStatement => ({ cql: ordersInsert, params: [order, pos, time, user, updates.map(orderValue), pos] })
 
 const openOrdersInsert = 'INSERT INTO open_orders (user_id, slot, orders) VALUES (?, ?, ?) USING TIMESTAMP ?'
 
 /** One cell of a user's open orders, at the pos that it carries itself. */
-export const openOrdersRow = (user: UserId, slot: number, { orders, pos }: OpenOrderSlot): CqlStatement =>
-  new RowToBe(openOrdersInsert, () => [user, slot, new CqlTuple(orders.map(openOrderValue), pos), pos])
+export const openOrdersRow = (user: UserId, slot: number, { orders, pos }: OpenOrderSlot): CqlStatement => ({
+  cql: openOrdersInsert,
+  params: [user, slot, new CqlTuple(orders.map(openOrderValue), pos), pos],
+})
 
 const openOrderValue = (open: OpenOrder): CqlParam => ({
   order_id: open.order,
@@ -144,8 +130,9 @@ const tradesInsert =
   'INSERT INTO trades (trade_id, pos, idx, time, symbol, price, quantity, quote, buyer, seller, buy_order, sell_order, taker, buy_fee, buy_fee_asset, sell_fee, sell_fee_asset) ' +
   'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?'
 
-export const tradeRow = ({ index, value }: Indexed<Trade>, { pos, time }: At): CqlStatement =>
-  new RowToBe(tradesInsert, () => [
+export const tradeRow = ({ index, value }: Indexed<Trade>, { pos, time }: At): CqlStatement => ({
+  cql: tradesInsert,
+  params: [
     value.trade,
     pos,
     index,
@@ -164,7 +151,8 @@ export const tradeRow = ({ index, value }: Indexed<Trade>, { pos, time }: At): C
     value.sellFee,
     value.sellFeeAsset,
     pos,
-  ])
+  ],
+})
 
 export const parkedRow = (parked: {
   readonly user: UserId

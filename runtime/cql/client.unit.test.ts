@@ -3,7 +3,7 @@ import { errors, types } from 'cassandra-driver'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { classifyCql } from './classify.ts'
-import { encodeParams } from './encode-params.ts'
+import { encodeStatement } from './encode-statement.ts'
 import { cqlLimits } from './limits.ts'
 import { CqlFailure, type CqlParam, CqlTuple, CqlVarint } from './port.ts'
 import { readValue } from './read-value.ts'
@@ -11,6 +11,10 @@ import { splitBatches } from './split-batches.ts'
 
 const { dataTypes: codes } = types
 type DriverEncoder = new (version: number, options: object) => { encode(value: unknown, type: object): Buffer }
+
+/** As `toEqual` would find, which takes a second for a megabyte. */
+const sameBytes = (one: Buffer | null, other: Buffer | null): boolean =>
+  one === null || other === null ? one === other : one.equals(other)
 
 describe('parameters', () => {
   const max = 2n ** 63n - 1n
@@ -65,7 +69,7 @@ describe('parameters', () => {
   ])('%s: the bytes that the driver would send', (_, type, values) => {
     fc.assert(
       fc.property(values, text, ({ ours, theirs }, beside) => {
-        const { values: bytes } = encodeParams([1n, ours, beside], 'x')
+        const { values: bytes } = encodeStatement({ cql: 'x', params: [1n, ours, beside] })
         expect(bytes[1]).toEqual(driver.encode(theirs, type))
         expect(bytes[2]).toEqual(Buffer.from(beside))
       }),
@@ -73,11 +77,30 @@ describe('parameters', () => {
   })
   test('a value within another that outgrows what was reserved keeps its length', () => {
     const all = [{ a: 1n, b: 'x'.repeat(1_000_000), c: 2, d: [3] }]
-    const bytes = encodeParams([all], 'x').values[0] as Buffer
+    const bytes = encodeStatement({ cql: 'x', params: [all] }).values[0] as Buffer
     expect(bytes.equals(driver.encode(all, { code: codes.list, info: udt }))).toBe(true)
   })
+  test('statements that share a buffer keep their own bytes, also when one of them moves to another buffer', () => {
+    const value = fc.oneof(
+      { weight: 30, arbitrary: fc.oneof(int64, fc.constant(null), text) },
+      { weight: 1, arbitrary: fc.constant('y'.repeat(50_000)) },
+    )
+    const sent = (each: bigint | string | null): Buffer | null =>
+      each === null ? null : driver.encode(each, { code: typeof each === 'bigint' ? codes.bigint : codes.text })
+    fc.assert(
+      fc.property(fc.array(fc.array(value, { maxLength: 5 }), { minLength: 20, maxLength: 40 }), statements => {
+        const encoded = statements.map(params => encodeStatement({ cql: 'x', params }))
+        const wrong = encoded.filter(
+          ({ params }, at) => !statements[at]?.every((each, i) => sameBytes(params[i] as Buffer | null, sent(each))),
+        )
+        expect(wrong).toEqual([])
+        for (const each of encoded) expect(encodeStatement(each)).toBe(each)
+      }),
+      { numRuns: 50 },
+    )
+  })
   test('an int64 passes at its edges; beyond, wherever it hides, it is refused', () => {
-    expect(encodeParams([max, -max - 1n], 'x').bytes).toBe(24)
+    expect(encodeStatement({ cql: 'x', params: [max, -max - 1n] }).bytes).toBe(24)
     const hidden: CqlParam[] = [
       max + 1n,
       -max - 2n,
@@ -85,14 +108,20 @@ describe('parameters', () => {
       [{ a: [max + 1n] }],
       new Map([[1, max + 1n]]),
     ]
-    for (const each of hidden) expect(() => encodeParams([each], 'INSERT x')).toThrow(/does not fit an int64.*INSERT x/)
+    for (const each of hidden)
+      expect(() => encodeStatement({ cql: 'INSERT x', params: [each] })).toThrow(/does not fit an int64.*INSERT x/)
   })
   test('a number that is no int and undefined are refused', () => {
-    for (const each of [2 ** 31, 0.5, Number.NaN]) expect(() => encodeParams([each], 'x')).toThrow(/is no int in: x/)
-    expect(() => encodeParams([undefined as unknown as CqlParam], 'x')).toThrow(CqlFailure)
+    for (const each of [2 ** 31, 0.5, Number.NaN])
+      expect(() => encodeStatement({ cql: 'x', params: [each] })).toThrow(/is no int in: x/)
+    expect(() => encodeStatement({ cql: 'x', params: [undefined as unknown as CqlParam] })).toThrow(CqlFailure)
   })
   test('null, an empty list and an empty map are left unset: no tombstone', () => {
-    expect(encodeParams([null, [], new Map()], 'x').values).toEqual([types.unset, types.unset, types.unset])
+    expect(encodeStatement({ cql: 'x', params: [null, [], new Map()] }).values).toEqual([
+      types.unset,
+      types.unset,
+      types.unset,
+    ])
   })
   test('what the driver does not give is null', () => {
     expect(readValue(undefined)).toBeNull()

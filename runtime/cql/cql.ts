@@ -3,7 +3,7 @@ import { InFlight } from '../in-flight.ts'
 import { Stop } from '../stop.ts'
 import { classifyCql } from './classify.ts'
 import { consistency } from './consistency.ts'
-import { encodeParams } from './encode-params.ts'
+import { encodeStatement } from './encode-statement.ts'
 import { errorText } from './error-text.ts'
 import { cqlLimits } from './limits.ts'
 import {
@@ -106,7 +106,7 @@ class Cql implements CqlPort {
   readonly #client: Client
   readonly #options: CqlOptions
   readonly #again: SendAgain
-  /** As many as there may be requests: one that waits for its turn is not encoded yet, and costs the collector little. */
+  /** As many as there may be requests: what the driver makes of one that waits would cost the collector little. */
   readonly #writes: InFlight
   /** Writes that passed the rules: a few dozen texts. */
   readonly #checked = new Set<string>()
@@ -139,7 +139,7 @@ class Cql implements CqlPort {
     signal?: AbortSignal,
   ): AsyncIterable<CqlRow[]> {
     checkQuery(cql)
-    const { values } = encodeParams(params, cql)
+    const { values } = encodeStatement({ cql, params })
     let pageState: string | undefined
     do {
       const state = pageState
@@ -160,11 +160,15 @@ class Cql implements CqlPort {
     return this.#writes.run(() => this.#write(statements, signal))
   }
 
+  pack(statement: CqlStatement): CqlStatement {
+    return encodeStatement(statement)
+  }
+
   async #write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
-    const encoded = statements.map(({ cql, params }): SizedStatement => {
+    const encoded = statements.map((statement): SizedStatement => {
+      const { cql, values, bytes } = encodeStatement(statement)
       if (!this.#checked.has(cql)) checkWrite(cql)
       this.#checked.add(cql)
-      const { values, bytes } = encodeParams(params, cql)
       return { query: cql, params: values, bytes }
     })
     await Promise.all(splitBatches(encoded).map(batch => this.#send(batch, signal)))

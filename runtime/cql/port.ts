@@ -16,6 +16,12 @@ export interface CqlPort {
    * aborted (`aborted`): whether the write happened is then unknown.
    */
   write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void>
+  /**
+   * The same statement, for one that waits to be written: as little as it can be, and without the values that it was
+   * made of.
+   * @throws CqlFailure `refused` for a value that `write` would refuse
+   */
+  pack(statement: CqlStatement): CqlStatement
   /** Schema changes and other statements that carry no timestamp; for `settle init` and migrations. */
   define(cql: string): Promise<void>
   /** Each node's address and start generation (`gossip_generation`); null when it did not answer. */

@@ -50,7 +50,7 @@ export const cqlContract = (start: () => Promise<CqlPort>): void => {
           }
           at++
           await cql.write([cell(user, at, values)])
-          await cql.write([{ ...table, params: [user, 1n, frozen, version, [posting, posting], at] }])
+          await cql.write([cql.pack({ ...table, params: [user, 1n, frozen, version, [posting, posting], at] })])
           expect(await balance(user)).toEqual({ bal: values, at })
           const sums = new Map([
             [7, new CqlVarint(total)],

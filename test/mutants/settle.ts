@@ -87,7 +87,7 @@ const foldMutants: readonly RuleMutant[] = [
     rule: 'settle 5',
     file: 'processor/settle/replay-users.ts',
     find: 'buckets.set(user, history.take(record, bucket))',
-    replace: 'buckets.set(user, new HistoryRows(rules).take(record, bucket))',
+    replace: 'buckets.set(user, new HistoryRows(rules, pack).take(record, bucket))',
     caughtBy: inRefusals(
       'cells that the store lost bring back the history that was lost with them',
       'history: expected',

@@ -26,7 +26,13 @@ export class FoldAlone {
       if (user !== null) users.add(user)
     }
     const wallets = new Map([...users].map(user => [user, this.#walletOf(user)] as const))
-    const fold = new BatchFold({ state: this.#state, cache: this.#cache, wallets, buckets: bucketRules })
+    const fold = new BatchFold({
+      state: this.#state,
+      cache: this.#cache,
+      wallets,
+      buckets: bucketRules,
+      pack: row => row,
+    })
     for (const record of records) fold.take(record)
     const [refused] = fold.waiting.keys()
     if (refused !== undefined) throw new Error(`user ${refused} does not follow its balance: it would be parked`)

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Log } from '../../log.ts'
-import { encodeParams } from '../encode-params.ts'
+import { encodeStatement } from '../encode-statement.ts'
 import { cqlLimits } from '../limits.ts'
 import {
   CqlFailure,
@@ -41,7 +41,7 @@ export class MemoryCql implements CqlPort {
 
   async query(cql: string, params: readonly CqlParam[] = [], signal?: AbortSignal): Promise<readonly CqlRow[]> {
     const { cluster, name } = this.#options
-    encodeParams(params, cql)
+    encodeStatement({ cql, params })
     return await this.#ask(signal, cql, () => cluster.read(name, cql, params))
   }
 
@@ -54,7 +54,7 @@ export class MemoryCql implements CqlPort {
     const sized = statements.map(({ cql, params }) => ({
       query: cql,
       params: [...params],
-      bytes: encodeParams(params, cql).bytes,
+      bytes: encodeStatement({ cql, params }).bytes,
     }))
     await Promise.all(
       splitBatches(sized).map(async batch => {
@@ -64,6 +64,12 @@ export class MemoryCql implements CqlPort {
         await this.#ask(signal, what, () => cluster.write(name, mutations))
       }),
     )
+  }
+
+  /** Its values stay to be looked at. */
+  pack(statement: CqlStatement): CqlStatement {
+    encodeStatement(statement)
+    return statement
   }
 
   define(): Promise<void> {

@@ -97,6 +97,9 @@ export class MemoryStore implements CqlPort {
     this.#tables.apply(mutationOf(statement))
   }
 
+  pack(statement: CqlStatement): CqlStatement {
+    return statement
+  }
   define(): Promise<void> {
     return Promise.reject(new CqlFailure('refused', 'syntax', 'the memory store has its tables already'))
   }

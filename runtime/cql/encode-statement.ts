@@ -1,12 +1,47 @@
 import { types } from 'cassandra-driver'
 import { isAmount } from '../../core/money.ts'
-import { CqlFailure, type CqlParam, CqlTuple, CqlVarint } from './port.ts'
+import { CqlFailure, type CqlParam, type CqlStatement, CqlTuple, CqlVarint } from './port.ts'
 
-export type EncodedParams = {
+/** The length of a column that is not set, in the native protocol. */
+const unsetLength = -2
+
+/**
+ * A statement whose parameters are bytes of the native protocol, each after its length, in a buffer that it shares with
+ * others: one object, however many values it was made of, and nothing of what those were.
+ */
+export class EncodedStatement implements CqlStatement {
+  readonly cql: string
+  readonly #slab: Buffer
+  readonly #from: number
+  readonly #to: number
+
+  constructor(cql: string, slab: Buffer, { from, to }: { readonly from: number; readonly to: number }) {
+    this.cql = cql
+    this.#slab = slab
+    this.#from = from
+    this.#to = to
+  }
+
+  /** How many bytes its parameters are on the wire, their lengths included. */
+  get bytes(): number {
+    return this.#to - this.#from
+  }
+
   /** As the driver sends them on: bytes, which it leaves as they are, or its mark for a column that is not set. */
-  readonly values: (Buffer | typeof types.unset)[]
-  /** How many bytes they are on the wire, their lengths included. */
-  readonly bytes: number
+  get values(): (Buffer | typeof types.unset)[] {
+    const values: (Buffer | typeof types.unset)[] = []
+    for (let at = this.#from; at < this.#to; ) {
+      const length = this.#slab.readInt32BE(at)
+      at += 4
+      values.push(length === unsetLength ? types.unset : this.#slab.subarray(at, at + length))
+      at += Math.max(0, length)
+    }
+    return values
+  }
+
+  get params(): readonly CqlParam[] {
+    return this.values.map(value => (Buffer.isBuffer(value) ? value : null))
+  }
 }
 
 /**
@@ -16,44 +51,33 @@ export type EncodedParams = {
  * @throws CqlFailure `refused` for a bigint beyond int64 (it would be wrapped in silence), a number that is no int, and
  * undefined
  */
-export const encodeParams = (params: readonly CqlParam[], cql: string): EncodedParams => {
-  writer.begin(cql)
-  const ends = params.map(param => (isUnset(param) ? null : writer.value(param)))
-  const all = writer.end()
-  let from = 0
-  const values = ends.map(end => {
-    if (end === null) return types.unset
-    const bytes = all.subarray(from, end)
-    from = end
-    return bytes
-  })
-  return { values, bytes: all.length + 4 * params.length }
-}
+export const encodeStatement = (statement: CqlStatement): EncodedStatement =>
+  statement instanceof EncodedStatement ? statement : writer.encode(statement)
 
 /** Not written at all as a column of its own: no tombstone. */
 const isUnset = (value: CqlParam): boolean =>
   value === null || (Array.isArray(value) && value.length === 0) || (value instanceof Map && value.size === 0)
 
+/** Statements of some hundred bytes share a buffer of so many. */
+const slabBytes = 64 * 1024
+
 class Writer {
   #cql = ''
+  #slab = Buffer.allocUnsafeSlow(slabBytes)
+  #view = viewOf(this.#slab)
+  /** Where the statement begins. */
+  #from = 0
   #at = 0
-  #bytes = Buffer.allocUnsafe(16 * 1024)
-  #view = viewOf(this.#bytes)
 
-  begin(cql: string): void {
+  encode({ cql, params }: CqlStatement): EncodedStatement {
     this.#cql = cql
-    this.#at = 0
+    this.#from = this.#at
+    for (const param of params) this.#sized(param, unsetLength)
+    return new EncodedStatement(cql, this.#slab, { from: this.#from, to: this.#at })
   }
 
-  /** All bytes since the beginning. */
-  end(): Buffer {
-    const all = Buffer.allocUnsafe(this.#at)
-    this.#bytes.copy(all, 0, 0, this.#at)
-    return all
-  }
-
-  /** Writes one value without its length. Returns where it ends. */
-  value(value: CqlParam): number {
+  /** Writes one value without its length. */
+  #value(value: CqlParam): void {
     switch (typeof value) {
       case 'bigint':
         if (!isAmount(value))
@@ -79,7 +103,6 @@ class Writer {
       default:
         throw this.#refused('argument', `a parameter is ${typeof value}`)
     }
-    return this.#at
   }
 
   #object(value: Extract<CqlParam, object> | null): void {
@@ -88,7 +111,7 @@ class Writer {
     else if (value instanceof CqlVarint) this.#varint(value.value)
     else if (Buffer.isBuffer(value)) {
       this.#reserve(value.length)
-      this.#at += value.copy(this.#bytes, this.#at)
+      this.#at += value.copy(this.#slab, this.#at)
     } else if (Array.isArray(value)) {
       this.#int(value.length)
       for (const each of value as readonly CqlParam[]) this.#sized(each)
@@ -104,14 +127,14 @@ class Writer {
     }
   }
 
-  /** A value within another: its length first; nothing, an empty list and an empty map are null. */
-  #sized(value: CqlParam): void {
-    if (isUnset(value)) return this.#int(-1)
-    const at = this.#at
+  /** A value after its length; of nothing, an empty list and an empty map only a length that says so: null's within another. */
+  #sized(value: CqlParam, empty = -1): void {
+    if (isUnset(value)) return this.#int(empty)
+    // Where in the statement, not in the buffer: writing the value may move all of it to another.
+    const at = this.#at - this.#from
     this.#int(0)
-    // Known before the view is: writing it may have moved everything to a larger one.
-    const end = this.value(value)
-    this.#view.setInt32(at, end - at - 4)
+    this.#value(value)
+    this.#view.setInt32(this.#from + at, this.#at - this.#from - at - 4)
   }
 
   #int(value: number): void {
@@ -126,10 +149,10 @@ class Writer {
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index)
       if (code > 0x7f) {
-        this.#at += this.#bytes.write(text.slice(index), this.#at)
+        this.#at += this.#slab.write(text.slice(index), this.#at)
         return
       }
-      this.#bytes[this.#at++] = code
+      this.#slab[this.#at++] = code
     }
   }
 
@@ -139,15 +162,19 @@ class Writer {
     while (BigInt.asIntN(size * 8, value) !== value) size++
     this.#reserve(size)
     for (let byte = size - 1; byte >= 0; byte--)
-      this.#bytes[this.#at++] = Number(BigInt.asUintN(8, value >> BigInt(byte * 8)))
+      this.#slab[this.#at++] = Number(BigInt.asUintN(8, value >> BigInt(byte * 8)))
   }
 
+  /** What was written of the statement goes along to a buffer with room for it; the statements before it stay where they are. */
   #reserve(size: number): void {
-    if (this.#at + size <= this.#bytes.length) return
-    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#at + size))
-    this.#bytes.copy(larger, 0, 0, this.#at)
-    this.#bytes = larger
-    this.#view = viewOf(larger)
+    if (this.#at + size <= this.#slab.length) return
+    const written = this.#at - this.#from
+    const slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, (written + size) * 2))
+    this.#slab.copy(slab, 0, this.#from, this.#at)
+    this.#slab = slab
+    this.#view = viewOf(slab)
+    this.#from = 0
+    this.#at = written
   }
 
   #refused(code: string, text: string): CqlFailure {
