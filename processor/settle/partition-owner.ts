@@ -79,6 +79,7 @@ type Folded = { readonly history: BatchRows['history']; readonly batch: Batch }
 export class PartitionOwner implements PartitionWorker<Place> {
   readonly #options: OwnerOptions
   readonly #cache: CellCache
+  readonly #pack: Pack = row => this.#options.cql.pack(row)
   readonly #commits: BarrierCommits
   readonly #state: PartitionState
   /** Not decoded: a record is many times its bytes, and the collector would move each one that waits. */
@@ -215,7 +216,6 @@ export class PartitionOwner implements PartitionWorker<Place> {
 
   async #fold(unread: readonly ReadRecord<Place>[]): Promise<Folded> {
     this.#enter({ kind: 'loading' })
-    const pack: Pack = row => cql.pack(row)
     const { buckets, cql, topic, partition } = this.#options
     const records = unread.map(({ offset, value }) => ({
       offset,
@@ -225,7 +225,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
       records.map(({ record }) => record),
       { cql, cache: this.#cache, signal: this.#giveUp.signal, proveReads: () => this.#commits.proveReads() },
     )
-    const fold = new BatchFold({ state: this.#state, cache: this.#cache, wallets, buckets, pack })
+    const fold = new BatchFold({ state: this.#state, cache: this.#cache, wallets, buckets, pack: this.#pack })
     for (const { record } of records) {
       this.#options.metrics.records.inc({ kind: record.kind })
       fold.take(record)
@@ -257,7 +257,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
         waiting,
         reread: this.#reread,
         buckets,
-        pack: row => cql.pack(row),
+        pack: this.#pack,
         readBucket: place => readBucket(cql, place, this.#giveUp.signal),
         writeHistory: async groups => {
           await this.#commits.proveReads()
