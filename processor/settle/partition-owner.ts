@@ -43,8 +43,8 @@ export type OwnerOptions = {
   readonly batchRecords: number
   /** The batches under way of all partitions: each has its place from before it is folded until it is acknowledged. */
   readonly batches: InFlight
-  /** Requests to the store under way at once, over all partitions. */
-  readonly inFlight: number
+  /** Writes of one batch under way at once: its share of the requests to the store. */
+  readonly writesAtOnce: number
   readonly cacheCells: number
   readonly buckets: BucketRules
   /** From a barrier's acknowledgement to its commit: the store's sync period and a margin. */
@@ -292,7 +292,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
 
   /** The batch's share of the requests under way: a group that waits here is bytes, one that waits for the store much more. */
   async #write(phase: 'history' | 'cells', groups: readonly (readonly CqlStatement[])[]): Promise<void> {
-    const { cql, metrics, inFlight } = this.#options
+    const { cql, metrics, writesAtOnce } = this.#options
     let next = 0
     const lane = async (): Promise<void> => {
       for (let statements = groups[next++]; statements; statements = groups[next++]) {
@@ -300,8 +300,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
         metrics.rows.inc({ phase }, statements.length)
       }
     }
-    const share = Math.ceil(inFlight / settleLimits.batchesAtOnce)
-    const lanes = Array.from({ length: Math.min(share, groups.length) }, lane)
+    const lanes = Array.from({ length: Math.min(writesAtOnce, groups.length) }, lane)
     // Whatever fails ends the owner: nothing more is begun.
     await Promise.all(lanes).finally(() => (next = groups.length))
   }

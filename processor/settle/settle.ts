@@ -29,7 +29,7 @@ export type SettleOptions = {
   readonly batchRecords: number
   /** Batches under way at once, over all partitions. */
   readonly batchesAtOnce: number
-  /** Requests to the store under way at once. */
+  /** Requests to the store under way at once, shared out evenly to the batches. */
   readonly inFlight: number
   /** Other rules than those of the tables make another store: for tests, which have no million records. */
   readonly buckets?: BucketRules
@@ -73,7 +73,7 @@ export class Settle implements Service {
           batches,
           conservation: partition === 0 ? this.#conservation : null,
           batchRecords: options.batchRecords,
-          inFlight: options.inFlight,
+          writesAtOnce: Math.ceil(options.inFlight / options.batchesAtOnce),
           buckets: options.buckets ?? bucketRules,
           // Every partition might come to this instance.
           cacheCells: Math.max(1, Math.floor(options.cacheCells / partitions)),
