@@ -113,6 +113,7 @@ describe('Kafka, store and StarRocks are gone', () => {
       await made(before)
       await before.startAll()
       await Promise.race([archived(dir, stream, 4), before.failure])
+      expect(before.engine.progress.isDone).toBe(false)
       await destroy(first)
     } finally {
       // They have nobody to talk to any more: that they end badly is as it must be.
@@ -137,6 +138,7 @@ describe('Kafka, store and StarRocks are gone', () => {
       // The same engine goes on from its own journal, and trades on.
       await after.startAll()
       await Promise.race([after.engine.done, after.failure])
+      expect(after.engine.progress.orders).toBe(before.engine.progress.orders + ordersAfterDisaster)
       const judged = after.settle(['verify', '--wait-ms', `${withinMs}`], { withinMs: 2 * withinMs })
       const verified = await Promise.race([judged, after.failure])
       expect(verified.stdout).toMatch(/^verify: equal$/m)
