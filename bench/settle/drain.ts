@@ -4,7 +4,7 @@ import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import type { StreamNames } from '../../runtime/names.ts'
 import { sumsOfMetrics } from '../../sim/pipeline/metrics-text.ts'
 import { cpuUs } from '../process-stats.ts'
-import { BenchService, type Place } from './service.ts'
+import { BenchService, patient, type Place } from './service.ts'
 import { closingBarriers, offsetOfLast } from './tails.ts'
 
 /** An answer with all metrics costs the service some milliseconds, which are no part of its work. */
@@ -18,31 +18,65 @@ export type Drained = {
   readonly cpuUs: number
 }
 
-/** repartition on what `engine.outputs` holds, until all of it and a barrier stand in `user.outputs`. */
-export const drainByRepartition = async (
-  place: Place,
-  options: {
-    readonly kafka: KafkaPort
-    readonly names: StreamNames
-    /** pos of the log's last record. */
-    readonly lastPos: Pos
-    readonly withinMs: number
-  },
-): Promise<Drained & { readonly ends: ReadonlyMap<number, Pos> }> => {
-  const { kafka, names, lastPos, withinMs } = options
-  const src = await offsetOfLast(kafka, names, { pos: lastPos, withinMs: closeWithinMs })
-  const service = await BenchService.start('repartition', place)
+type Filled = {
+  readonly kafka: KafkaPort
+  readonly names: StreamNames
+  /** pos of the log's last record. */
+  readonly lastPos: Pos
+  readonly withinMs: number
+}
+type DrainedOutputs = Drained & { readonly ends: ReadonlyMap<number, Pos> }
+
+/** One process of repartition on what `engine.outputs` holds, until all of it and a barrier stand in `user.outputs`. */
+export const drainByRepartition = async (place: Place, filled: Filled): Promise<DrainedOutputs> => {
+  const life = await RepartitionLife.start(place)
   try {
+    const drained = await life.drain(filled)
+    await life.stop()
+    return drained
+  } finally {
+    await life.kill()
+  }
+}
+
+/** One process of repartition through all drains of a benchmark; between two of them it stands still, as `ServiceLife`. */
+export class RepartitionLife {
+  readonly #service: BenchService
+  /** Offset of the last record of the log that it had taken. */
+  #src = 0
+
+  private constructor(service: BenchService) {
+    this.#service = service
+  }
+
+  static async start(place: Place): Promise<RepartitionLife> {
+    return new RepartitionLife(await BenchService.start('repartition', patient(place)))
+  }
+
+  /** What the log has gained, until all of it and a barrier stand in `user.outputs`. @throws Error when it takes too long */
+  async drain({ kafka, names, lastPos, withinMs }: Filled): Promise<DrainedOutputs> {
+    const src = await offsetOfLast(kafka, names, { pos: lastPos, withinMs: closeWithinMs })
+    const service = this.#service
+    service.goOn()
     const progress = async () => {
       const at = sumsOfMetrics(await service.metrics()).get('settle_repartition_src') ?? 0
-      return at === 0 ? 'nothing' : at >= Number(src) ? 'all' : 'some'
+      return at === this.#src ? 'nothing' : at >= Number(src) ? 'all' : 'some'
     }
     const drained = await follow(service, { progress, withinMs })
     const ends = await closingBarriers(kafka, names, { src, withinMs: closeWithinMs })
-    await service.stop()
+    service.standStill()
+    this.#src = Number(src)
     return { ...drained, ends }
-  } finally {
-    await service.kill()
+  }
+
+  async stop(): Promise<void> {
+    this.#service.goOn()
+    await this.#service.stop()
+  }
+
+  /** For the way out after a failure. */
+  kill(): Promise<void> {
+    return this.#service.kill()
   }
 }
 

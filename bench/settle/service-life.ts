@@ -3,10 +3,7 @@ import { sumsOfMetrics } from '../../sim/pipeline/metrics-text.ts'
 import type { ServiceName } from '../../sim/pipeline/services.ts'
 import { type Drained, follow, type Onlooker } from './drain.ts'
 import { byLabel } from './metrics.ts'
-import { BenchService, type Place } from './service.ts'
-
-/** The longest there is: a process that stands still stays a member. */
-const sessionTimeoutMs = 300_000
+import { BenchService, patient, type Place } from './service.ts'
 
 /** pos of the last record of each partition. */
 export type Ends = ReadonlyMap<number, Pos>
@@ -38,8 +35,7 @@ export class ServiceLife {
   }
 
   static async start(name: ServiceName, place: Place, rules: DrainRules): Promise<ServiceLife> {
-    const servers = { ...place.servers, KAFKA_SESSION_TIMEOUT_MS: `${sessionTimeoutMs}` }
-    return new ServiceLife(name, await BenchService.start(name, { ...place, servers }), rules)
+    return new ServiceLife(name, await BenchService.start(name, patient(place)), rules)
   }
 
   /**

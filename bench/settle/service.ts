@@ -21,6 +21,12 @@ export type Place = {
   readonly archiveDir: string
 }
 
+/** The longest session there is: a process that stands still between two drains stays a member of its group. */
+export const patient = (place: Place): Place => ({
+  ...place,
+  servers: { ...place.servers, KAFKA_SESSION_TIMEOUT_MS: '300000' },
+})
+
 export const environmentOf = (place: Place): Readonly<Record<string, string>> =>
   commonEnvironment({ ...place, partitions: exchangeSize.partitions })
 

@@ -3,7 +3,7 @@ import type { StoreSlack } from '../store-slack.ts'
 import { Worker } from '../worker.ts'
 import type { BareAnswer, BareQuestion } from './bare-store/main.ts'
 import { checkBalances } from './check-balances.ts'
-import { drainByRepartition, type Drained } from './drain.ts'
+import { type Drained, RepartitionLife } from './drain.ts'
 import type { MakerAnswer, MakerQuestion } from './maker/questions.ts'
 import type { ReplacedAnswer, ReplacedQuestion } from './replaced/main.ts'
 import type { DrainedRows } from './service-life.ts'
@@ -56,13 +56,15 @@ export const measureThroughput = async (
     ...[bus, address, bareKeyspace, names.topics.users, `${batchRecords}`],
   ])
   const replaced = await worker<ReplacedQuestion, ReplacedAnswer>('replaced/main.ts', [address, replacedKeyspace])
+  const repartition = await RepartitionLife.start(place)
+  ending.defer(() => repartition.kill())
   const life = await startSettleLife(place, stream)
   ending.defer(() => life.kill())
   const within = { withinMs: stepWithinMs }
 
   const round = async (trades: number): Promise<Round> => {
     const { lastPos } = await maker.ask({ kind: 'trade', trades }, within)
-    const { ends, ...repartition } = await drainByRepartition(place, { kafka, names, lastPos, ...within })
+    const { ends, ...split } = await repartition.drain({ kafka, names, lastPos, ...within })
     slack.late()
     const settle = await life.drain(ends, within)
     slack.usual()
@@ -71,12 +73,12 @@ export const measureThroughput = async (
     await bare.ask({ kind: 'fold', keep: true }, within)
     slack.late()
     const played = await bare.ask({ kind: 'play' }, within)
-    return { trades, repartition, settle, bare: played, oneByOne, many }
+    return { trades, repartition: split, settle, bare: played, oneByOne, many }
   }
 
   say('funding the users and warming up')
   const { lastPos } = await maker.ask({ kind: 'open' }, within)
-  const { ends } = await drainByRepartition(place, { kafka, names, lastPos, ...within })
+  const { ends } = await repartition.drain({ kafka, names, lastPos, ...within })
   await life.drain(ends, within)
   await bare.ask({ kind: 'fold', keep: false }, within)
   const first = await round(firstTrades)
@@ -92,6 +94,7 @@ export const measureThroughput = async (
       `${number > 0 ? `round ${number}` : 'warming up'}, trades/s: settle ${shown[0]}, bare store ${shown[1]}, repartition ${shown[2]}, replaced one by one ${shown[3]}, ${manyInFlight} at once ${shown[4]}`,
     )
   }
+  await repartition.stop()
   await life.stop()
   await checkBalances(stream, maker)
   return measured
