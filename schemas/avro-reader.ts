@@ -16,6 +16,10 @@ export type Reader = (bytes: Buffer, what: string) => unknown
  */
 export const readerOf = (type: avro.Type): Reader => told(type, toTheEnd(compile(type)))
 
+/** Reads a record as `readerOf`, with its kind as one more field. */
+export const kindReaderOf = (type: avro.types.RecordType, kind: string): Reader =>
+  told(type, toTheEnd(readRecord(type.fields, { kind })))
+
 /** Reads the first `fields` of a record, and nothing after them. */
 export const beginningReaderOf = (type: avro.types.RecordType, fields: number): Reader =>
   told(type, readRecord(type.fields.slice(0, fields)))
@@ -63,7 +67,7 @@ const compile = (type: avro.Type): Read => {
     case 'fixed':
       return readFixed((type as avro.types.FixedType).size)
     case 'logical:u64':
-      return cursor => take(cursor, 8).readBigUInt64BE()
+      return cursor => cursor.bytes.readBigUInt64BE(pass(cursor, 8))
     case 'logical:decimal':
       return readDecimal
     case 'enum':
@@ -79,13 +83,17 @@ const compile = (type: avro.Type): Read => {
   }
 }
 
+/** Goes on past so many bytes; the result is where they begin. */
+const pass = (cursor: Cursor, length: number): number => {
+  const { bytes, at } = cursor
+  if (at + length > bytes.length) throw new Malformed(`${length} bytes are wanted, ${bytes.length - at} are left`)
+  cursor.at = at + length
+  return at
+}
+
 const take = (cursor: Cursor, length: number): Buffer => {
-  const end = cursor.at + length
-  if (end > cursor.bytes.length)
-    throw new Malformed(`${length} bytes are wanted, ${cursor.bytes.length - cursor.at} are left`)
-  const found = cursor.bytes.subarray(cursor.at, end)
-  cursor.at = end
-  return found
+  const at = pass(cursor, length)
+  return cursor.bytes.subarray(at, at + length)
 }
 
 const takeByte = (cursor: Cursor): number => {
@@ -95,26 +103,39 @@ const takeByte = (cursor: Cursor): number => {
   return byte
 }
 
-/** A variable-length integer; up to 49 bits are exact in a number and stay one, wider ones are bigint. */
+/** A variable-length integer; up to 53 bits are exact in a number and stay one, wider ones are bigint. */
 const readVarint = (cursor: Cursor): number | bigint => {
   let low = 0
   let scale = 1
   for (let i = 0; i < 7; i++) {
     const byte = takeByte(cursor)
     low += (byte & 0x7f) * scale
-    if (byte < 0x80) return low % 2 === 0 ? low / 2 : -(low + 1) / 2
+    if (byte < 0x80) return unzigzag(low)
     scale *= 128
   }
-  let zigzag = BigInt(low)
-  for (let shift = 49n; ; shift += 7n) {
-    const byte = takeByte(cursor)
-    if (shift === 63n && byte > 1) throw new Malformed('a long is wider than 64 bits')
-    zigzag |= BigInt(byte & 0x7f) << shift
-    if (byte < 0x80) return (zigzag >> 1n) ^ -(zigzag & 1n)
+  const eighth = takeByte(cursor)
+  // Times of this century in µs end here.
+  if (eighth < 0x10) return unzigzag(low + eighth * scale)
+  let zigzag = BigInt(low) | (BigInt(eighth & 0x7f) << 49n)
+  let last = eighth
+  for (let shift = 56n; last >= 0x80; shift += 7n) {
+    last = takeByte(cursor)
+    if (shift === 63n && last > 1) throw new Malformed('a long is wider than 64 bits')
+    zigzag |= BigInt(last & 0x7f) << shift
   }
+  return (zigzag >> 1n) ^ -(zigzag & 1n)
 }
 
-const readLong = (cursor: Cursor): bigint => BigInt(readVarint(cursor))
+const unzigzag = (value: number): number => (value % 2 === 0 ? value / 2 : -(value + 1) / 2)
+
+/** Most longs are a version, an id or nothing: what stands here already need not be made. */
+const smallLongs: readonly bigint[] = Array.from({ length: 1024 }, (_, value) => BigInt(value))
+
+const readLong = (cursor: Cursor): bigint => {
+  const value = readVarint(cursor)
+  if (typeof value === 'bigint') return value
+  return value >= 0 && value < smallLongs.length ? (smallLongs[value] as bigint) : BigInt(value)
+}
 
 const readInt = (cursor: Cursor): number => {
   const value = readVarint(cursor)
@@ -130,9 +151,19 @@ const bounded = (cursor: Cursor, value: number | bigint, what: string): number =
 }
 
 const readString = (cursor: Cursor): string => {
-  const text = take(cursor, bounded(cursor, readVarint(cursor), 'bytes of text'))
-  if (!isUtf8(text)) throw new Malformed('a string is not UTF-8')
-  return text.toString('utf8')
+  const length = bounded(cursor, readVarint(cursor), 'bytes of text')
+  const at = pass(cursor, length)
+  return cursor.bytes.toString(checkText(cursor.bytes, at, at + length) ? 'latin1' : 'utf8', at, at + length)
+}
+
+/** Whether a text is ASCII, as nearly all are; a look at each byte is faster than a call. @throws Malformed unless it is UTF-8 */
+const checkText = (bytes: Buffer, at: number, end: number): boolean => {
+  for (let i = at; i < end; i++)
+    if ((bytes[i] as number) >= 0x80) {
+      if (!isUtf8(bytes.subarray(i, end))) throw new Malformed('a string is not UTF-8')
+      return false
+    }
+  return true
 }
 
 /** Copied, so that a value kept for long does not keep the whole message. */
@@ -183,14 +214,20 @@ const readArray =
     return items
   }
 
-const readRecord = (declared: readonly avro.types.Field[]): Read => {
-  const names = declared.map(field => field.name)
+/**
+ * One literal with all fields, in their order: an object that gains its fields one after another is copied as it grows,
+ * and is read several times as slowly. Avro's names are words of letters, digits and `_`.
+ */
+const readRecord = (declared: readonly avro.types.Field[], constants: Readonly<Record<string, string>> = {}): Read => {
   const reads = declared.map(field => compile(field.type))
-  return cursor => {
-    const record: Record<string, unknown> = {}
-    for (let i = 0; i < names.length; i++) record[names[i] as string] = (reads[i] as Read)(cursor)
-    return record
-  }
+  const fields = [
+    ...Object.entries(constants).map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`),
+    ...declared.map(({ name }, at) => `${JSON.stringify(name)}: read${at}(cursor)`),
+  ]
+  const parameters = reads.map((_, at) => `read${at}`)
+  // oxlint-disable-next-line typescript/no-implied-eval -- of nothing but the names of our own schemas, as strings
+  const make = new Function(...parameters, `return cursor => ({ ${fields.join(', ')} })`) as (...reads: Read[]) => Read
+  return make(...reads)
 }
 
 const compileSkip = (type: avro.Type): Read => {
@@ -219,15 +256,8 @@ const skipLong = (cursor: Cursor): void => {
 
 const skipString = (cursor: Cursor): void => {
   const length = bounded(cursor, readVarint(cursor), 'bytes of text')
-  const { bytes, at } = cursor
-  const end = at + length
-  cursor.at = end
-  // ASCII, as nearly everything is, is UTF-8; a look at each byte is faster than a call.
-  for (let i = at; i < end; i++)
-    if ((bytes[i] as number) >= 0x80) {
-      if (!isUtf8(bytes.subarray(i, end))) throw new Malformed('a string is not UTF-8')
-      return
-    }
+  const at = pass(cursor, length)
+  checkText(cursor.bytes, at, at + length)
 }
 
 const skipRecord = (declared: readonly avro.types.Field[]): Read => {

@@ -1,7 +1,7 @@
 import type avro from 'avsc'
 import type { CommandRecord, EngineOutput, EnginePosition, LogRecord, UserRecord } from '../core/events.ts'
 import type { Pos } from '../core/ids.ts'
-import { beginningReaderOf, checkerOf, type Reader, readerOf } from './avro-reader.ts'
+import { beginningReaderOf, checkerOf, kindReaderOf, type Reader, readerOf } from './avro-reader.ts'
 import { schemaIds, typeNamed, types } from './avro-types.ts'
 import { DecodeError } from './decode-error.ts'
 
@@ -31,32 +31,55 @@ const frameHeader = (id: number): Buffer => {
   return header
 }
 
-type Schema = { readonly kind: string; readonly framing: Buffer; readonly type: avro.Type; readonly read: Reader }
-type Family = { readonly byId: ReadonlyMap<number, Schema>; readonly byKind: ReadonlyMap<string, Schema> }
-
-const family = (prefix: string): Family => {
-  const names = [...types.keys()].filter(name => name.startsWith(prefix))
-  const idOf = (name: string): number => schemaIds[name] as number
-  const schemas = names.map((name): [number, Schema] => {
-    const type = typeNamed(name)
-    return [
-      idOf(name),
-      { kind: name.slice(prefix.length), framing: frameHeader(idOf(name)), type, read: readerOf(type) },
-    ]
-  })
-  return { byId: new Map(schemas), byKind: new Map(schemas.map(([, schema]) => [schema.kind, schema])) }
+type Schema = {
+  readonly kind: string
+  /** For messages. */
+  readonly what: string
+  readonly framing: Buffer
+  readonly type: avro.types.RecordType
+  readonly read: Reader
 }
-const log = family('settle.log.')
-const user = family('settle.user.')
-const commands = family('settle.command.')
+type Family = {
+  /** For messages, where the kind is not known. */
+  readonly what: string
+  readonly byId: ReadonlyMap<number, Schema>
+  readonly byKind: ReadonlyMap<string, Schema>
+}
 
-const encode = ({ byKind }: Family, record: { readonly kind: string }, what: string): Buffer => {
+const family = (prefix: string, topic: string): Family => {
+  const what = `${topic} record`
+  const names = [...types.keys()].filter(name => name.startsWith(prefix))
+  const schemas = names.map((name): [number, Schema] => {
+    const id = schemaIds[name] as number
+    const kind = name.slice(prefix.length)
+    const type = typeNamed(name) as avro.types.RecordType
+    return [id, { kind, what: `${what} ${kind}`, framing: frameHeader(id), type, read: kindReaderOf(type, kind) }]
+  })
+  return { what, byId: new Map(schemas), byKind: new Map(schemas.map(([, schema]) => [schema.kind, schema])) }
+}
+const log = family('settle.log.', 'engine.outputs')
+const user = family('settle.user.', 'user.outputs')
+const commands = family('settle.command.', 'operator.commands')
+
+/** Records are written here first: how long one is shows at its end. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024)
+
+const encode = ({ what, byKind }: Family, record: { readonly kind: string }): Buffer => {
   const schema = byKind.get(record.kind)
   if (!schema) throw new EncodeError(`${what}: no schema for kind ${record.kind}`)
-  return Buffer.concat([schema.framing, toBytes(schema.type, record, `${what} ${record.kind}`)])
+  const writeInto = (buffer: Buffer): number => {
+    schema.framing.copy(buffer)
+    return guarded(schema.type, record, schema.what, () => schema.type.encode(record, buffer, headerBytes))
+  }
+  const end = writeInto(scratch)
+  if (end >= 0) return Buffer.from(scratch.subarray(0, end))
+  // So many bytes are missing.
+  const whole = Buffer.allocUnsafe(scratch.length - end)
+  writeInto(whole)
+  return whole
 }
 
-const schemaOf = ({ byId }: Family, bytes: Buffer, what: string): Schema => {
+const schemaOf = ({ what, byId }: Family, bytes: Buffer): Schema => {
   if (bytes.length < headerBytes || bytes[0] !== 0)
     throw new DecodeError(`${what}: ${bytes.length} bytes that do not begin with byte 0 and a schema id`)
   const id = bytes.readInt32BE(1)
@@ -65,16 +88,15 @@ const schemaOf = ({ byId }: Family, bytes: Buffer, what: string): Schema => {
   return schema
 }
 
-const decode = (family: Family, bytes: Buffer, what: string): unknown => {
-  const schema = schemaOf(family, bytes, what)
-  return Object.assign(schema.read(bytes.subarray(headerBytes), `${what} ${schema.kind}`) as object, {
-    kind: schema.kind,
-  })
+const decode = (family: Family, bytes: Buffer): unknown => {
+  const { read, what } = schemaOf(family, bytes)
+  return read(bytes.subarray(headerBytes), what)
 }
 
-const toBytes = (type: avro.Type, value: unknown, what: string): Buffer => {
+/** What `write` does, or which field of the value is to blame. */
+const guarded = <T>(type: avro.Type, value: unknown, what: string, write: () => T): T => {
   try {
-    return type.toBuffer(value)
+    return write()
   } catch (cause) {
     throw new EncodeError(`${what}: ${firstMisfit(type, value) ?? (cause as Error).message}`, { cause })
   }
@@ -97,40 +119,36 @@ const shown = (value: unknown): string => {
 }
 
 /** A record of `engine.outputs` in the Confluent framing. @throws EncodeError */
-export const encodeLogRecord = (record: LogRecord): Buffer => encode(log, record, 'engine.outputs record')
+export const encodeLogRecord = (record: LogRecord): Buffer => encode(log, record)
 
 /** @throws DecodeError */
-export const decodeLogRecord = (bytes: Buffer): LogRecord => decode(log, bytes, 'engine.outputs record') as LogRecord
+export const decodeLogRecord = (bytes: Buffer): LogRecord => decode(log, bytes) as LogRecord
 
 /** A record of `user.outputs` in the Confluent framing. @throws EncodeError */
-export const encodeUserRecord = (record: UserRecord): Buffer => encode(user, record, 'user.outputs record')
+export const encodeUserRecord = (record: UserRecord): Buffer => encode(user, record)
 
 /** @throws DecodeError */
-export const decodeUserRecord = (bytes: Buffer): UserRecord => decode(user, bytes, 'user.outputs record') as UserRecord
+export const decodeUserRecord = (bytes: Buffer): UserRecord => decode(user, bytes) as UserRecord
 
 /** n, src and pos: every record of `user.outputs` begins with them. */
-const placeReaders = new Map(
-  [...user.byId.values()].map(schema => [schema, beginningReaderOf(schema.type as avro.types.RecordType, 3)]),
-)
+const placeReaders = new Map([...user.byId.values()].map(schema => [schema, beginningReaderOf(schema.type, 3)]))
 
 /** Where a record of `user.outputs` stands; the rest of it is not looked at. @throws DecodeError */
 export const decodeUserPlace = (bytes: Buffer): Pick<UserRecord, 'n' | 'src' | 'pos'> => {
-  const what = 'user.outputs record'
-  const schema = schemaOf(user, bytes, what)
+  const schema = schemaOf(user, bytes)
   const read = placeReaders.get(schema) as Reader
-  return read(bytes.subarray(headerBytes), `${what} ${schema.kind}`) as ReturnType<typeof decodeUserPlace>
+  return read(bytes.subarray(headerBytes), schema.what) as ReturnType<typeof decodeUserPlace>
 }
 
 /** A record of `operator.commands` in the Confluent framing. @throws EncodeError */
-export const encodeCommandRecord = (record: CommandRecord): Buffer =>
-  encode(commands, record, 'operator.commands record')
+export const encodeCommandRecord = (record: CommandRecord): Buffer => encode(commands, record)
 
 /** @throws DecodeError */
-export const decodeCommandRecord = (bytes: Buffer): CommandRecord =>
-  decode(commands, bytes, 'operator.commands record') as CommandRecord
+export const decodeCommandRecord = (bytes: Buffer): CommandRecord => decode(commands, bytes) as CommandRecord
 
 /** The payload of an `OUT` frame: plain Avro, no framing. @throws EncodeError */
-export const encodeEngineOutput = (output: EngineOutput): Buffer => toBytes(engineOutput, output, 'engine payload')
+export const encodeEngineOutput = (output: EngineOutput): Buffer =>
+  guarded(engineOutput, output, 'engine payload', () => engineOutput.toBuffer(output))
 
 /** @throws DecodeError */
 export const decodeEngineOutput = (payload: Buffer): EngineOutput =>

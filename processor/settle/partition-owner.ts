@@ -219,7 +219,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
     const { buckets, cql, topic, partition } = this.#options
     const records = unread.map(({ offset, value }) => ({
       offset,
-      record: decoded(userNumbering, value, `${topic}-${partition} offset ${offset}`),
+      record: decoded(userNumbering, value, () => `${topic}-${partition} offset ${offset}`),
     }))
     const wallets = await holdWallets(
       records.map(({ record }) => record),

@@ -228,7 +228,7 @@ export class Reader<R> {
       if (signal.aborted) return
       const read: ReadRecord<R>[] = []
       for (const { offset: at, value } of batch.records) {
-        const record = decoded(numbering, value, `${topic}-${partition} offset ${at}`)
+        const record = decoded(numbering, value, () => `${topic}-${partition} offset ${at}`)
         const place = numbering.place(record)
         const problem = numbering.problem(last, place)
         if (problem !== null)
@@ -289,7 +289,7 @@ export class Reader<R> {
       )
     const [before] = await kafka.readTail({ topic, partition, count: 1, before: start.offset })
     const place = before
-      ? numbering.place(decoded(numbering, before.value, `${topic}-${partition} offset ${before.offset}`))
+      ? numbering.place(decoded(numbering, before.value, () => `${topic}-${partition} offset ${before.offset}`))
       : { n: 0n, pos: 0n }
     if (place.n !== start.n || place.pos !== start.pos)
       throw refuse(
@@ -304,12 +304,12 @@ export class Reader<R> {
 export const decoded = <R>(
   { decode, wayOut }: Pick<Numbering<R>, 'decode' | 'wayOut'>,
   value: Buffer,
-  where: string,
+  where: () => string,
 ): R => {
   try {
     return decode(value)
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error
-    throw refuse('undecodable-record', `${where}: ${error.message}; nothing was taken from it on; ${wayOut}`)
+    throw refuse('undecodable-record', `${where()}: ${error.message}; nothing was taken from it on; ${wayOut}`)
   }
 }
