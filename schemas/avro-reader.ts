@@ -215,8 +215,8 @@ const readArray =
   }
 
 /**
- * One literal with all fields, in their order: an object that gains its fields one after another is copied as it grows,
- * and is read several times as slowly. Avro's names are words of letters, digits and `_`.
+ * One literal with all fields, in their order: an object that gains its fields one after another is copied as it grows.
+ * Avro's names are words of letters, digits and `_`.
  */
 const readRecord = (declared: readonly avro.types.Field[], constants: Readonly<Record<string, string>> = {}): Read => {
   const reads = declared.map(field => compile(field.type))

@@ -69,9 +69,8 @@ export class RepartitionLife {
     return { ...drained, ends }
   }
 
-  async stop(): Promise<void> {
-    this.#service.goOn()
-    await this.#service.stop()
+  stop(): Promise<void> {
+    return this.#service.stop()
   }
 
   /** For the way out after a failure. */

@@ -81,9 +81,8 @@ export class ServiceLife {
     return [...ends].every(([partition, pos]) => at.get(`${partition}`) === Number(pos))
   }
 
-  async stop(): Promise<void> {
-    this.#service.goOn()
-    await this.#service.stop()
+  stop(): Promise<void> {
+    return this.#service.stop()
   }
 
   /** For the way out after a failure. */

@@ -87,8 +87,9 @@ export class BenchService {
     process.kill(this.pid, 'SIGCONT')
   }
 
-  /** @throws Error when it does not end with 0 */
+  /** Also one that stands still. @throws Error when it does not end with 0 */
   async stop(): Promise<void> {
+    if (this.#process.isRunning) this.goOn()
     const { code, message } = await this.#process.stop({ withinMs: bounds.stopMs })
     if (code !== 0) throw new Error(`${this.#process.name} ended with exit code ${code}: ${message}`)
   }
