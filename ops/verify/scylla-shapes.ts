@@ -1,6 +1,7 @@
 import type { BalanceChange, OrderUpdate, ReferenceData, Trade, TradedSymbol } from '../../core/events.ts'
 import type { LedgerBalance } from '../../core/oracle/naive-balances.ts'
 import type { LedgerPlace } from '../../core/oracle/naive-ledger.ts'
+import { idBlock } from '../../schemas/cql/placement.ts'
 import { cellText } from './cell-text.ts'
 import type { Row, RowShape } from './row-shape.ts'
 
@@ -25,8 +26,8 @@ const tradeFields = [
 /** Rows that never change once written, by table. */
 export const scyllaRows = {
   history: shape('history', ['user_id', 'bucket', 'pos'], ['time', 'orders', 'trades', 'postings']),
-  orders: shape('orders', ['order_id', 'pos'], ['time', 'user_id', 'updates']),
-  trades: shape('trades', ['trade_id'], ['pos', 'idx', 'time', ...tradeFields]),
+  orders: shape('orders', ['block', 'order_id', 'pos'], ['time', 'user_id', 'updates']),
+  trades: shape('trades', ['block', 'trade_id'], ['pos', 'idx', 'time', ...tradeFields]),
   intervals: shape('intervals', ['barrier_pos', 'part'], ['sums', 'flow', 'n', 'previous']),
 } as const
 
@@ -102,13 +103,16 @@ export const historyRow = ({ user, ...place }: HistoryPlace, said: UserHistory):
 
 export const orderRows = ({ user, pos, time }: Omit<HistoryPlace, 'bucket'>, { orders }: UserHistory): readonly Row[] =>
   [...Map.groupBy(orders, ([, { order }]) => order)].map(([order, updates]) =>
-    rowOf(scyllaRows.orders, { order_id: order, pos, time, user_id: user, updates: updates.map(indexedOrder) }),
+    rowOf(scyllaRows.orders, {
+      ...{ block: idBlock(order), order_id: order, pos, time },
+      ...{ user_id: user, updates: updates.map(indexedOrder) },
+    }),
   )
 
 const indexedOrder = ([idx, update]: UserHistory['orders'][number]): Fields => ({ idx, ...orderValue(update) })
 
 export const tradeRow = (trade: Trade, { pos, time, index }: LedgerPlace): Row =>
-  rowOf(scyllaRows.trades, { pos, idx: index, time, ...tradeValue(trade) })
+  rowOf(scyllaRows.trades, { block: idBlock(trade.trade), pos, idx: index, time, ...tradeValue(trade) })
 
 type OpenOrders = {
   readonly user: bigint

@@ -2,7 +2,7 @@ import { correctionChange } from '../../core/fold.ts'
 import type { UserOutput, UserRecord } from '../../core/events.ts'
 import type { UserId } from '../../core/ids.ts'
 import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
-import type { BucketRules } from '../../schemas/cql/placement.ts'
+import { type BucketRules, idBlock } from '../../schemas/cql/placement.ts'
 import { type Bucket, bucketOf } from './history-buckets.ts'
 import { bucketRow, type HistoryItem, historyRow, orderRow, parkedRow, tradeRow } from './rows.ts'
 
@@ -53,10 +53,10 @@ export class HistoryRows {
   #takeOutput(record: UserOutput): void {
     const { user } = record
     for (const [order, updates] of Map.groupBy(record.orders, ({ value }) => value.order))
-      this.#add(`o${order}`, orderRow(order, updates, record))
+      this.#add(`o${idBlock(order)}`, orderRow(order, updates, record))
     // The trade's own row comes from one of its two records, so that it is written once.
     for (const trade of record.trades)
-      if (trade.value.buyer === user) this.#add(`t${trade.value.trade}`, tradeRow(trade, record))
+      if (trade.value.buyer === user) this.#add(`t${idBlock(trade.value.trade)}`, tradeRow(trade, record))
   }
 
   #place(item: HistoryItem, before: Bucket | null): Bucket {

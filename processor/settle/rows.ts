@@ -2,6 +2,7 @@ import type { BalanceChange, Indexed, OrderUpdate, ReferenceData, Trade } from '
 import type { Cell } from '../../core/fold.ts'
 import type { AssetId, OrderId, Pos, UserId } from '../../core/ids.ts'
 import { type CqlParam, type CqlStatement, CqlTuple, CqlVarint } from '../../runtime/cql/port.ts'
+import { idBlock } from '../../schemas/cql/placement.ts'
 import type { Bucket } from './history-buckets.ts'
 import type { OpenOrder, OpenOrderSlot } from './open-orders.ts'
 
@@ -94,14 +95,17 @@ const postingValue = ({ index, value }: Indexed<BalanceChange>): CqlParam => ({
 type At = { readonly pos: Pos; readonly time: bigint }
 
 const ordersInsert =
-  'INSERT INTO orders (order_id, pos, time, user_id, updates) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?'
+  'INSERT INTO orders (block, order_id, pos, time, user_id, updates) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?'
 
 /** What one record says of one order of its user. */
 export const orderRow = (
   order: OrderId,
   updates: readonly Indexed<OrderUpdate>[],
   { user, pos, time }: At & { readonly user: UserId },
-): CqlStatement => ({ cql: ordersInsert, params: [order, pos, time, user, updates.map(orderValue), pos] })
+): CqlStatement => ({
+  cql: ordersInsert,
+  params: [idBlock(order), order, pos, time, user, updates.map(orderValue), pos],
+})
 
 const openOrdersInsert = 'INSERT INTO open_orders (user_id, slot, orders) VALUES (?, ?, ?) USING TIMESTAMP ?'
 
@@ -127,12 +131,13 @@ const openOrderValue = (open: OpenOrder): CqlParam => ({
 })
 
 const tradesInsert =
-  'INSERT INTO trades (trade_id, pos, idx, time, symbol, price, quantity, quote, buyer, seller, buy_order, sell_order, taker, buy_fee, buy_fee_asset, sell_fee, sell_fee_asset) ' +
-  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?'
+  'INSERT INTO trades (block, trade_id, pos, idx, time, symbol, price, quantity, quote, buyer, seller, buy_order, sell_order, taker, buy_fee, buy_fee_asset, sell_fee, sell_fee_asset) ' +
+  'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?'
 
 export const tradeRow = ({ index, value }: Indexed<Trade>, { pos, time }: At): CqlStatement => ({
   cql: tradesInsert,
   params: [
+    idBlock(value.trade),
     value.trade,
     pos,
     index,

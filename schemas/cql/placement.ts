@@ -1,4 +1,4 @@
-import type { OrderId, Pos } from '../../core/ids.ts'
+import type { OrderId, Pos, TradeId } from '../../core/ids.ts'
 
 /**
  * Where rows of the growing tables stand. These numbers and `mix` are part of what is stored: whoever reads the log
@@ -23,6 +23,15 @@ export const bucketRules: BucketRules = { items: 50_000, oneIn: 64, heavyItems: 
 export const openOrderSlots = 32
 
 export const openOrderSlot = (order: OrderId): number => mix(order) % openOrderSlots
+
+/** Ids one after the other whose orders, or trades, are one partition: `id >> 8`, rounded down. */
+export const blockIds = 256
+
+/**
+ * The partition of an order or of a trade. Whoever writes many at once has several of each partition, and a request for all
+ * of them is little dearer than one for each.
+ */
+export const idBlock = (id: OrderId | TradeId): bigint => id >> 8n
 
 /** How much a record adds to what its bucket has counted; 0 for one that is not counted. */
 export const countedItems = (pos: Pos, items: number, { oneIn, heavyItems }: BucketRules): number => {

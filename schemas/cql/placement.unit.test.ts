@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { orderId, pos } from '../../core/ids.ts'
-import { bucketRules, countedItems, openOrderSlot, openOrderSlots } from './placement.ts'
+import { bucketRules, countedItems, idBlock, openOrderSlot, openOrderSlots } from './placement.ts'
 
 describe('places never change: the store holds what was put there before', () => {
   test('slots of orders', () => {
@@ -16,6 +16,23 @@ describe('places never change: the store holds what was put there before', () =>
         27,
         0,
         28,
+      ]
+    `)
+  })
+
+  test('blocks of orders and trades', () => {
+    expect(
+      [0n, 1n, 255n, 256n, 511n, 2n ** 40n, 2n ** 63n - 1n, -1n].map(id => idBlock(orderId(id))),
+    ).toMatchInlineSnapshot(`
+      [
+        0n,
+        0n,
+        0n,
+        1n,
+        1n,
+        4294967296n,
+        36028797018963967n,
+        -1n,
       ]
     `)
   })

@@ -136,14 +136,15 @@ test('open orders, and how far a history is counted, of another record', async (
 
 test('a trade that is gone from the store', async () => {
   const [row = {}] = await cql.query('SELECT * FROM trades LIMIT 1')
-  const [trade, pos] = [row['trade_id'] as bigint, row['pos'] as bigint]
+  const [block, trade, pos] = [row['block'] as bigint, row['trade_id'] as bigint, row['pos'] as bigint]
+  const remove = 'DELETE FROM trades USING TIMESTAMP ? WHERE block = ? AND trade_id = ?'
   const columns = Object.keys(row)
   const insert = `INSERT INTO trades (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')}) USING TIMESTAMP ?`
   const values = columns.map(column => row[column] as bigint | number | string)
   await expectFound(
-    () => cql.write([{ cql: 'DELETE FROM trades USING TIMESTAMP ? WHERE trade_id = ?', params: [pos, trade] }]),
+    () => cql.write([{ cql: remove, params: [pos, block, trade] }]),
     () => cql.write([{ cql: insert, params: [...values, pos + 1n] }]),
-    new RegExp(`^ScyllaDB trades: trade_id=${trade}: missing, expected pos=${pos}`, 'm'),
+    new RegExp(`^ScyllaDB trades: block=${block} trade_id=${trade}: missing, expected pos=${pos}`, 'm'),
     /^verify: 1 difference$/m,
   )
 })

@@ -107,13 +107,13 @@ describe('the keyspace', () => {
     const migrations = [...cqlMigrations, next]
     await migrate({ keyspace })
     const store = await open({ keyspace })
-    const write = 'INSERT INTO trades (trade_id, pos) VALUES (?, ?) USING TIMESTAMP ?'
-    await store.write([{ cql: write, params: [1n, 7n, 7n] }])
+    const write = 'INSERT INTO trades (block, trade_id, pos) VALUES (?, ?, ?) USING TIMESTAMP ?'
+    await store.write([{ cql: write, params: [0n, 1n, 7n, 7n] }])
     // The first statement of an init that was cut off.
     await store.define(next.statements[0] as string)
     expect(await migrate({ keyspace, migrations })).toEqual({ applied: ['002-next.cql'] })
     expect(await migrate({ keyspace, migrations })).toEqual({ applied: [] })
-    expect(await store.query('SELECT pos, venue FROM trades WHERE trade_id = ?', [1n])).toEqual([
+    expect(await store.query('SELECT pos, venue FROM trades WHERE block = ? AND trade_id = ?', [0n, 1n])).toEqual([
       { pos: 7n, venue: null },
     ])
     await expect(checkStore(store, { ...whose, keyspace })).rejects.toMatchObject({ code: 'schema-version' })
