@@ -10,6 +10,11 @@ import { readValue } from './read-value.ts'
 import { splitBatches } from './split-batches.ts'
 
 const { dataTypes: codes } = types
+type DriverBatch = new (
+  queries: readonly object[],
+  options: object,
+) => { write(encoder: object, streamId: number): Buffer }
+type DriverOptions = { empty(): object }
 type DriverEncoder = new (version: number, options: object) => { encode(value: unknown, type: object): Buffer }
 
 /** As `toEqual` would find, which takes a second for a megabyte. */
@@ -97,6 +102,26 @@ describe('parameters', () => {
         for (const each of encoded) expect(encodeStatement(each)).toBe(each)
       }),
       { numRuns: 50 },
+    )
+  })
+  test('those that come late are in a request of the driver what they are at once', () => {
+    const load = createRequire(import.meta.url)
+    const { BatchRequest } = load('cassandra-driver/lib/requests.js') as { BatchRequest: DriverBatch }
+    const { ExecutionOptions } = load('cassandra-driver/lib/execution-options.js') as {
+      ExecutionOptions: DriverOptions
+    }
+    const value = fc.oneof(int64, fc.constant(null), text)
+    const written = (all: readonly unknown[][]): Buffer =>
+      new BatchRequest(
+        all.map(params => ({ queryId: Buffer.from('id'), meta: { columns: Array.from(params, () => ({})) }, params })),
+        Object.assign(ExecutionOptions.empty(), { getConsistency: () => 6 }),
+      ).write(driver, 1)
+    fc.assert(
+      fc.property(fc.array(fc.array(value, { maxLength: 5 }), { minLength: 1, maxLength: 9 }), statements => {
+        const encoded = statements.map(params => encodeStatement({ cql: 'x', params }))
+        const late = written(encoded.map(({ lateValues }) => lateValues))
+        expect(late.equals(written(encoded.map(({ values }) => values)))).toBe(true)
+      }),
     )
   })
   test('an int64 passes at its edges; beyond, wherever it hides, it is refused', () => {

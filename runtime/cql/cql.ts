@@ -3,7 +3,7 @@ import { InFlight } from '../in-flight.ts'
 import { Stop } from '../stop.ts'
 import { classifyCql } from './classify.ts'
 import { consistency } from './consistency.ts'
-import { encodeStatement } from './encode-statement.ts'
+import { type EncodedStatement, encodeStatement } from './encode-statement.ts'
 import { errorText } from './error-text.ts'
 import { cqlLimits } from './limits.ts'
 import {
@@ -17,7 +17,7 @@ import {
 import { useOperationSlots } from './operation-slots.ts'
 import { readValue } from './read-value.ts'
 import { SendAgain, type SendAgainOptions } from './send-again.ts'
-import { type SizedStatement, splitBatches } from './split-batches.ts'
+import { splitBatches } from './split-batches.ts'
 import { checkDefine, checkQuery, checkWrite } from './statement-rules.ts'
 
 useOperationSlots()
@@ -165,26 +165,24 @@ class Cql implements CqlPort {
   }
 
   async #write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
-    const encoded = statements.map((statement): SizedStatement => {
-      const { cql, values, bytes } = encodeStatement(statement)
+    const encoded = statements.map(encodeStatement)
+    for (const { cql } of encoded) {
       if (!this.#checked.has(cql)) checkWrite(cql)
       this.#checked.add(cql)
-      return { query: cql, params: values, bytes }
-    })
+    }
     await Promise.all(splitBatches(encoded).map(batch => this.#send(batch, signal)))
   }
 
-  async #send(batch: SizedStatement[], signal?: AbortSignal): Promise<void> {
-    const [first] = batch
+  async #send([first, ...others]: readonly EncodedStatement[], signal?: AbortSignal): Promise<void> {
     if (!first) return
-    await this.#again.until(signal, first.query, () =>
-      batch.length === 1
-        ? this.#client.execute(first.query, first.params, { consistency: consistency.write })
-        : this.#client.batch(batch, {
-            logged: false,
-            consistency: consistency.write,
-          }),
-    )
+    const { cql } = first
+    await this.#again.until(signal, cql, () => {
+      const { values } = first
+      if (others.length === 0) return this.#client.execute(cql, values, { consistency: consistency.write })
+      const batch = [{ query: cql, params: values }]
+      for (const other of others) batch.push({ query: other.cql, params: other.lateValues })
+      return this.#client.batch(batch, { logged: false, consistency: consistency.write })
+    })
   }
 
   async define(cql: string): Promise<void> {

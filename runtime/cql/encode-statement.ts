@@ -5,6 +5,9 @@ import { CqlFailure, type CqlParam, type CqlStatement, CqlTuple, CqlVarint } fro
 /** The length of a column that is not set, in the native protocol. */
 const unsetLength = -2
 
+/** Bytes, which the driver leaves as they are, or its mark for a column that is not set. */
+type Value = Buffer | typeof types.unset
+
 /**
  * A statement whose parameters are bytes of the native protocol, each after its length, in a buffer that it shares with
  * others: one object, however many values it was made of, and nothing of what those were.
@@ -14,12 +17,14 @@ export class EncodedStatement implements CqlStatement {
   readonly #slab: Buffer
   readonly #from: number
   readonly #to: number
+  readonly #count: number
 
-  constructor(cql: string, slab: Buffer, { from, to }: { readonly from: number; readonly to: number }) {
+  constructor(cql: string, slab: Buffer, at: { readonly from: number; readonly to: number; readonly count: number }) {
     this.cql = cql
     this.#slab = slab
-    this.#from = from
-    this.#to = to
+    this.#from = at.from
+    this.#to = at.to
+    this.#count = at.count
   }
 
   /** How many bytes its parameters are on the wire, their lengths included. */
@@ -27,20 +32,53 @@ export class EncodedStatement implements CqlStatement {
     return this.#to - this.#from
   }
 
-  /** As the driver sends them on: bytes, which it leaves as they are, or its mark for a column that is not set. */
-  get values(): (Buffer | typeof types.unset)[] {
-    const values: (Buffer | typeof types.unset)[] = []
-    for (let at = this.#from; at < this.#to; ) {
+  /** As the driver sends them on. */
+  get values(): Value[] {
+    const values: Value[] = []
+    this.eachValue(value => values.push(value))
+    return values
+  }
+
+  /** The same for a driver that keeps them until the store has answered: an array that has them while they are written. */
+  get lateValues(): Value[] {
+    return new LateValues(this, this.#count)
+  }
+
+  eachValue(take: (value: Value, index: number) => void): void {
+    let at = this.#from
+    for (let index = 0; index < this.#count; index++) {
       const length = this.#slab.readInt32BE(at)
       at += 4
-      values.push(length === unsetLength ? types.unset : this.#slab.subarray(at, at + length))
+      take(length === unsetLength ? types.unset : this.#slab.subarray(at, at + length), index)
       at += Math.max(0, length)
     }
-    return values
   }
 
   get params(): readonly CqlParam[] {
     return this.values.map(value => (Buffer.isBuffer(value) ? value : null))
+  }
+}
+
+/**
+ * Of the parameters of a batch the driver asks how many they are, and goes through them once when it writes the request;
+ * only those of the first statement it looks at one by one. A view of each, kept for as long as the request is under way,
+ * is a quarter of what the collector would move (`docs/decisions/0015-what-the-collector-moves.md`).
+ */
+class LateValues extends Array<Value> {
+  /** What the driver might make of it is an array as any other. */
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array
+  }
+
+  readonly #statement: EncodedStatement
+
+  constructor(statement: EncodedStatement, count: number) {
+    super(count)
+    this.#statement = statement
+  }
+
+  override forEach(take: (value: Value, index: number, all: Value[]) => void): void {
+    this.#statement.eachValue((value, index) => take(value, index, this))
   }
 }
 
@@ -73,7 +111,7 @@ class Writer {
     this.#cql = cql
     this.#from = this.#at
     for (const param of params) this.#sized(param, unsetLength)
-    return new EncodedStatement(cql, this.#slab, { from: this.#from, to: this.#at })
+    return new EncodedStatement(cql, this.#slab, { from: this.#from, to: this.#at, count: params.length })
   }
 
   /** Writes one value without its length. */

@@ -1,11 +1,9 @@
 import { cqlLimits } from './limits.ts'
 
-export type SizedStatement = { readonly query: string; readonly params: unknown[]; readonly bytes: number }
-
 /** Cuts statements of one partition into batches within the limits, in order. A statement larger than one stands alone. */
-export const splitBatches = (statements: readonly SizedStatement[]): SizedStatement[][] => {
-  const batches: SizedStatement[][] = []
-  let batch: SizedStatement[] = []
+export const splitBatches = <Sized extends { readonly bytes: number }>(statements: readonly Sized[]): Sized[][] => {
+  const batches: Sized[][] = []
+  let batch: Sized[] = []
   let bytes = 0
   for (const statement of statements) {
     const full = batch.length >= cqlLimits.batchStatements || bytes + statement.bytes > cqlLimits.batchBytes

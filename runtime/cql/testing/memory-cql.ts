@@ -52,14 +52,14 @@ export class MemoryCql implements CqlPort {
   async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
     const { cluster, name } = this.#options
     const sized = statements.map(({ cql, params }) => ({
-      query: cql,
+      cql,
       params: [...params],
       bytes: encodeStatement({ cql, params }).bytes,
     }))
     await Promise.all(
       splitBatches(sized).map(async batch => {
-        const what = batch[0]?.query ?? ''
-        const mutations = batch.map(({ query, params }) => mutationOf({ cql: query, params: params as CqlParam[] }))
+        const what = batch[0]?.cql ?? ''
+        const mutations = batch.map(mutationOf)
         checkOnePartition(mutations)
         await this.#ask(signal, what, () => cluster.write(name, mutations))
       }),
