@@ -70,12 +70,15 @@ export class OpenOrders {
     // Nothing of it was open before or is now: new and filled, or rejected, in one record.
     if (open.length === 0 && others.length === before.length) return
     const orders = [...others, ...open].sort((a, b) => (a.order < b.order ? -1 : 1))
-    this.#slots.set(at, { orders, pos: record.pos })
+    this.#slots.set(at, { orders: orders.length > 0 ? orders : none, pos: record.pos })
     this.#size += orders.length - before.length + (slot ? 0 : 1)
     this.#loaded.delete(at)
     this.#unwritten.add(at)
   }
 }
+
+/** Most cells, once a user has traded for long: one list for all of them. */
+const none: readonly OpenOrder[] = []
 
 type Applying = {
   readonly at: number

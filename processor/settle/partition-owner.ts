@@ -216,7 +216,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
 
   async #fold(unread: readonly ReadRecord<Place>[]): Promise<Folded> {
     this.#enter({ kind: 'loading' })
-    const { buckets, cql, topic, partition } = this.#options
+    const { buckets, cql, topic, partition, metrics } = this.#options
     const records = unread.map(({ offset, value }) => ({
       offset,
       record: decoded(userNumbering, value, () => `${topic}-${partition} offset ${offset}`),
@@ -226,10 +226,9 @@ export class PartitionOwner implements PartitionWorker<Place> {
       { cql, cache: this.#cache, signal: this.#giveUp.signal, proveReads: () => this.#commits.proveReads() },
     )
     const fold = new BatchFold({ state: this.#state, cache: this.#cache, wallets, buckets, pack: this.#pack })
-    for (const { record } of records) {
-      this.#options.metrics.records.inc({ kind: record.kind })
-      fold.take(record)
-    }
+    for (const { record } of records) fold.take(record)
+    for (const [kind, { length }] of Map.groupBy(records, ({ record }) => record.kind))
+      metrics.records.inc({ kind }, length)
     // Each round brings every user that waits at least one record further.
     while (fold.waiting.size > 0) {
       this.#enter({ kind: 'reading-again' })

@@ -21,7 +21,7 @@ export const settleSettings = {
   /** Balances, open orders and their cells kept in memory, over all partitions of this instance. */
   CACHE_CELLS: whole('200000', { min: 100, max: 100_000_000 }),
   /** Requests to the store under way at once. */
-  IN_FLIGHT: whole('64', { min: 1, max: 4096 }),
+  IN_FLIGHT: whole('128', { min: 1, max: 4096 }),
   /** Most records in one batch of one partition. */
   BATCH_RECORDS: whole('500', { min: 1, max: 100_000 }),
 }

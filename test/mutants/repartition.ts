@@ -39,7 +39,7 @@ export const repartitionMutants: readonly RuleMutant[] = [
       '      const other = await ports.kafka.openTxWriter({ transactionalId: names.transactionalIds.repartition })\n' +
       '      await other.commitBatch(batch_)\n' +
       '    })',
-    caughtBy: bySeed(3, 'no service stops for good without a reason'),
+    caughtBy: bySeed(463, 'no service stops for good without a reason'),
   },
   {
     name: 'whoever leads fences nobody',
@@ -47,7 +47,7 @@ export const repartitionMutants: readonly RuleMutant[] = [
     file: service,
     find: 'transactionalId: settings.names.transactionalIds.repartition,',
     replace: 'transactionalId: `${settings.names.transactionalIds.repartition}.${clock.monotonicMs()}`,',
-    caughtBy: bySeed(25, 'no service stops for good without a reason'),
+    caughtBy: bySeed(411, 'no service stops for good without a reason'),
   },
   {
     name: 'repartition goes on from the src of one partition',
@@ -55,7 +55,7 @@ export const repartitionMutants: readonly RuleMutant[] = [
     file: recovery,
     find: '(best, tail) => (tail && (!best || tail.src > best.src) ? tail : best),',
     replace: '(best, tail) => best ?? tail,',
-    caughtBy: bySeed(1, 'settle verify finds no difference'),
+    caughtBy: bySeed(463, 'no service stops for good without a reason'),
   },
   {
     name: 'what stands at the highest src is written again',

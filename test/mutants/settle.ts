@@ -196,7 +196,7 @@ const foldMutants: readonly RuleMutant[] = [
     file: watch,
     find: 'if (was.answered && !is.answered)',
     replace: 'if (was.answered === undefined)',
-    caughtBy: bySeed(11, 'what is committed survives a loss of power'),
+    caughtBy: bySeed(42, 'what is committed survives a loss of power'),
   },
   {
     name: 'a node that comes back counts as silent all along',
@@ -232,7 +232,7 @@ const foldMutants: readonly RuleMutant[] = [
     file: batch,
     find: 'for (const { value } of record.changes) this.#add(value)',
     replace: 'if (!this.#state.parked.has(record.user)) for (const { value } of record.changes) this.#add(value)',
-    caughtBy: bySeed(209, 'conservation raises no false alarm'),
+    caughtBy: bySeed(463, 'what is committed survives a loss of power'),
   },
   {
     name: 'the sums leave Corrections out',
