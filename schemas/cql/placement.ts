@@ -24,12 +24,9 @@ export const openOrderSlots = 32
 
 export const openOrderSlot = (order: OrderId): number => mix(order) % openOrderSlots
 
-/** Ids one after the other whose orders, or trades, are one partition: `id >> 8`, rounded down. */
-export const blockIds = 256
-
 /**
- * The partition of an order or of a trade. Whoever writes many at once has several of each partition, and a request for all
- * of them is little dearer than one for each.
+ * The partition of an order or of a trade: that of 256 ids one after the other. Whoever writes many at once has several of
+ * each partition, and a request for all of them is little dearer than one for each.
  */
 export const idBlock = (id: OrderId | TradeId): bigint => id >> 8n
 
