@@ -93,13 +93,22 @@ export class OperatorCommands {
     }
   }
 
-  /** Resolves when what stood in the topic at the opening is answered, or waits for a stop. */
+  /** Resolves when what stood in the topic at the opening is answered, or waits for a stop; and when nothing is read any more. */
   get read(): Promise<void> {
     return this.#read.promise
   }
 
   /** Goes on until the signal is aborted. */
   async run(desk: CommandDesk, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#follow(desk, signal)
+    } finally {
+      // A term that ends before all was answered would otherwise wait for itself, and no later one begin.
+      this.#read.resolve()
+    }
+  }
+
+  async #follow(desk: CommandDesk, signal: AbortSignal): Promise<void> {
     const { clock, names } = this.#parts
     while (!signal.aborted) {
       try {
@@ -123,7 +132,6 @@ export class OperatorCommands {
   }
 
   async close(): Promise<void> {
-    this.#read.resolve()
     await this.#fetcher.close()
   }
 

@@ -65,6 +65,26 @@ describe('a command', () => {
     check(world)
   })
 
+  test('that is still on its way when the term ends does not hold it up, and is answered in the next', async () => {
+    const asked = Promise.withResolvers<void>()
+    const latencyMs = ({ kind, target }: BrokerRequest): number => {
+      if (kind !== 'fetch' || target !== names.topics.commands) return 0
+      asked.resolve()
+      return 100
+    }
+    const world = new World({ broker: { latencyMs } })
+    await world.command(correct('early'))
+    const first = world.bridge()
+    await asked.promise
+    await first.stop()
+    expect(told(world)).toEqual([])
+    const second = world.bridge()
+    await world.publishAll()
+    await answered(world, 1)
+    await second.stop()
+    check(world)
+  })
+
   test('sent twice acts once, also when another bridge, or a later term, reads the second', async () => {
     const world = new World()
     const first = world.bridge()
