@@ -69,6 +69,7 @@ class Restarting {
   readonly #make: () => Service
   #stop: AbortController = new AbortController()
   #running: Promise<void> = Promise.resolve()
+  #failure: unknown
 
   constructor(make: () => Service) {
     this.#make = make
@@ -77,7 +78,12 @@ class Restarting {
   start(): void {
     this.#stop = new AbortController()
     this.#running = this.#make().run(this.#stop.signal)
-    this.#running.catch(() => {})
+    this.#running.catch((error: unknown) => (this.#failure = error))
+  }
+
+  /** @throws what it ended with */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   async stop(): Promise<void> {
@@ -128,7 +134,11 @@ describe('bridge and repartition, stopped and started at any moment', () => {
       await service.stop()
       service.start()
     }
-    await expect.poll(() => engine.acked.at(-1), { timeout: 30_000 }).toBe(3000n)
+    const acked = (): bigint | undefined => {
+      for (const service of services) service.check()
+      return engine.acked.at(-1)
+    }
+    await expect.poll(acked, { timeout: 30_000 }).toBe(3000n)
     const ends = async (): Promise<boolean> =>
       (await readUsers(names)).every(records => {
         const last = records.at(-1)
