@@ -216,7 +216,7 @@ const foldMutants: readonly RuleMutant[] = [
     file: watch,
     find: 'if (!this.#asking || this.#asking.startedMs < sinceMs)',
     replace: 'if (!this.#asking)',
-    caughtBy: bySeed(1, survives),
+    caughtBy: bySeed(463, survives),
   },
   {
     name: 'a sync period below that of the store will do',
@@ -232,7 +232,7 @@ const foldMutants: readonly RuleMutant[] = [
     file: batch,
     find: 'for (const { value } of record.changes) this.#add(value)',
     replace: 'if (!this.#state.parked.has(record.user)) for (const { value } of record.changes) this.#add(value)',
-    caughtBy: bySeed(463, 'what is committed survives a loss of power'),
+    caughtBy: bySeed(209, 'conservation raises no false alarm'),
   },
   {
     name: 'the sums leave Corrections out',
