@@ -104,8 +104,12 @@ export const historyRow = ({ user, ...place }: HistoryPlace, said: UserHistory):
 export const orderRows = ({ user, pos, time }: Omit<HistoryPlace, 'bucket'>, { orders }: UserHistory): readonly Row[] =>
   [...Map.groupBy(orders, ([, { order }]) => order)].map(([order, updates]) =>
     rowOf(scyllaRows.orders, {
-      ...{ block: idBlock(order), order_id: order, pos, time },
-      ...{ user_id: user, updates: updates.map(indexedOrder) },
+      block: idBlock(order),
+      order_id: order,
+      pos,
+      time,
+      user_id: user,
+      updates: updates.map(indexedOrder),
     }),
   )
 
