@@ -123,28 +123,41 @@ describe('bridge and repartition, stopped and started at any moment', () => {
     const engine = new MemoryEngine(3000)
     const services = [bridgeOf(names, engine), repartitionOf(names)]
     for (const service of services) service.start()
+    /** A service that has ended says why; it would be waited for in vain. */
+    const watched =
+      <T>(look: () => T) =>
+      (): T => {
+        for (const service of services) service.check()
+        return look()
+      }
     for (let round = 0; round < 6; round++) {
       for (let i = 0; i < 10; i++) {
         engine.publish(50)
         await new Promise(setImmediate)
       }
       const target = BigInt(engine.published) / 2n
-      await expect.poll(() => (engine.acked.at(-1) ?? 0n) >= target, { timeout: 30_000 }).toBe(true)
+      await expect
+        .poll(
+          watched(() => (engine.acked.at(-1) ?? 0n) >= target),
+          { timeout: 30_000 },
+        )
+        .toBe(true)
       const service = services[round % 2] as Restarting
       await service.stop()
       service.start()
     }
-    const acked = (): bigint | undefined => {
-      for (const service of services) service.check()
-      return engine.acked.at(-1)
-    }
-    await expect.poll(acked, { timeout: 30_000 }).toBe(3000n)
+    await expect
+      .poll(
+        watched(() => engine.acked.at(-1)),
+        { timeout: 30_000 },
+      )
+      .toBe(3000n)
     const ends = async (): Promise<boolean> =>
       (await readUsers(names)).every(records => {
         const last = records.at(-1)
         return last?.kind === 'Barrier' && last.src >= 3000n
       })
-    await expect.poll(ends, { timeout: 30_000 }).toBe(true)
+    await expect.poll(watched(ends), { timeout: 30_000 }).toBe(true)
     await Promise.all(services.map(service => service.stop()))
 
     const inLog = await readLog(names)
