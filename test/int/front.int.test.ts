@@ -18,7 +18,9 @@ import { readTopic } from '../pipeline/read-topic.ts'
 
 const partitions = 3
 const stem = `front_${process.pid}_${Date.now().toString(36)}`
-const log = pino({ level: 'silent' })
+/** What the services say, for whoever looks at a failure. */
+const said: string[] = []
+const log = pino({ level: 'info' }, { write: (line: string) => void said.push(line) })
 let kafka: KafkaPort
 let streams = 0
 
@@ -118,7 +120,8 @@ const repartitionOf = (names: StreamNames): Restarting =>
   )
 
 describe('bridge and repartition, stopped and started at any moment', () => {
-  it('leave a log without loss or doubling, and user.outputs that follow from it', async () => {
+  it('leave a log without loss or doubling, and user.outputs that follow from it', async ({ onTestFailed }) => {
+    onTestFailed(() => void process.stderr.write(said.join('')))
     const names = await newStream()
     const engine = new MemoryEngine(3000)
     const services = [bridgeOf(names, engine), repartitionOf(names)]
