@@ -59,8 +59,13 @@ const main = async (): Promise<void> => {
   }
 }
 
-main().catch((error: unknown) => {
+try {
+  await main()
+} catch (error) {
   process.stderr.write(`engine: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = exitCodeOf(error)
   if (process.exitCode === 1 && error instanceof Error) process.stderr.write(`${error.stack}\n`)
-})
+}
+// libzmq loses the word that a socket's events have ended, of about one socket in two thousand: the receive that waits
+// for it would hold the process.
+setTimeout(() => process.exit(), 1000).unref()

@@ -72,6 +72,15 @@ describe('the engine process', () => {
     expect(dumpIn(folder)).toEqual(dump)
   })
 
+  it('leaves when it is done, whatever still holds the process', async () => {
+    const holds = '--import=data:text/javascript,setInterval(()=>{},1000)'
+    const engine = start(tempFolder(), { ENGINE_ORDERS: '10', NODE_OPTIONS: holds })
+    await has(engine, 'done')
+    engine.process.kill('SIGTERM')
+    expect(await engine.ended).toBe(0)
+    expect(engine.reports.at(-1)?.kind).toBe('stopped')
+  })
+
   it('goes on when nobody reads its lines any more', async () => {
     const folder = tempFolder()
     const engine = start(folder, { ENGINE_ORDERS: '500', ENGINE_RATE: '2000' })
