@@ -20,6 +20,8 @@ export class LazyAdmin implements KafkaAdmin {
   readonly #openClient: (limits?: Partial<KafkaLimits>) => Client
   readonly #limits: KafkaLimits
   #open: Open | null = null
+  /** Ends when the question at hand is answered. */
+  #atHand: Promise<unknown> = Promise.resolve()
 
   constructor(options: {
     readonly openClient: (limits?: Partial<KafkaLimits>) => Client
@@ -111,8 +113,17 @@ export class LazyAdmin implements KafkaAdmin {
     }
   }
 
-  /** Runs with a connection; errors come out classified. */
-  async use<T>(doing: string, action: (admin: Admin) => Promise<T>): Promise<T> {
+  /**
+   * Runs with the connection; errors come out classified. One at a time: while one reads the metadata of its topic, kafkajs
+   * loses that of another's, and tells it that a group has no offsets where it has some.
+   */
+  use<T>(doing: string, action: (admin: Admin) => Promise<T>): Promise<T> {
+    const answer = this.#atHand.then(() => this.#useNow(doing, action))
+    this.#atHand = answer.catch(() => {})
+    return answer
+  }
+
+  async #useNow<T>(doing: string, action: (admin: Admin) => Promise<T>): Promise<T> {
     const used = (this.#open ??= this.#connect())
     const run = async (): Promise<T> => {
       await used.connected

@@ -427,6 +427,25 @@ export const kafkaContract = (start: () => Promise<KafkaUnderContract>): void =>
     })
   })
 
+  describe('what is asked about a topic', () => {
+    it('is answered the same while others are asked about', async () => {
+      const topic = await newGroup()
+      const others = await Promise.all(Array.from({ length: 10 }, () => newTopic(1)))
+      const client = under.openClient()
+      // One after the other, until the last of the others is known too.
+      const counts = (async () => {
+        for (const known of others) expect((await client.admin.partitionCounts([known])).get(known)).toBe(1)
+        return 'counted' as const
+      })()
+      while ((await Promise.race([counts, Promise.resolve('counting')])) !== 'counted') {
+        const [bounds, offsets] = await Promise.all([client.bounds(topic), client.committed({ group: topic, topic })])
+        expect(bounds).toEqual(new Map([[0, { low: 0n, end: 0n }]]))
+        expect(offsets).toEqual(new Map([[0, { offset: 0n, metadata: '' }]]))
+      }
+      await client.close()
+    })
+  })
+
   describe('topics', () => {
     it('are made when missing, and stay as they are when there', async () => {
       const topic = newName()
