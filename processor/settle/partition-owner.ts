@@ -20,6 +20,7 @@ import { settleLimits } from './limits.ts'
 import { LogReread } from './log-reread.ts'
 import type { NodeWatch } from './node-watch.ts'
 import { loadParked } from './parked-users.ts'
+import { RecordQueue, type WaitingRecord } from './record-queue.ts'
 import { replayUsers } from './replay-users.ts'
 import type { SettleMetrics } from './settle-metrics.ts'
 import type { ReplayOutcome } from './user-replay.ts'
@@ -82,8 +83,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
   readonly #pack: Pack = row => this.#options.cql.pack(row)
   readonly #commits: BarrierCommits
   readonly #state: PartitionState
-  /** Not decoded: a record is many times its bytes, and the collector would move each one that waits. */
-  readonly #queue: ReadRecord<Place>[] = []
+  readonly #queue = new RecordQueue()
   readonly #failure = Promise.withResolvers<never>()
   readonly #stop = new AbortController()
   readonly #signal: AbortSignal
@@ -135,9 +135,14 @@ export class PartitionOwner implements PartitionWorker<Place> {
     }
   }
 
-  async take(records: readonly ReadRecord<Place>[]): Promise<void> {
-    this.#queue.push(...records)
+  /** Holds nothing of the records while it waits for room. */
+  take(records: readonly ReadRecord<Place>[]): Promise<void> {
+    this.#queue.add(records)
     this.#wake.resolve()
+    return this.#room()
+  }
+
+  async #room(): Promise<void> {
     const most = this.#options.batchRecords * settleLimits.queuedBatches
     while (this.#queue.length >= most && !this.#signal.aborted) await this.#taken.promise
   }
@@ -182,7 +187,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
   }
 
   /** Empty when the owner ends; else the batch has its place among those under way. */
-  async #nextBatch(): Promise<readonly ReadRecord<Place>[]> {
+  async #nextBatch(): Promise<readonly WaitingRecord[]> {
     const { batches, batchRecords } = this.#options
     this.#enter({ kind: 'waiting' })
     while (this.#queue.length === 0 && !this.#signal.aborted) {
@@ -196,7 +201,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
       batches.leave()
       return []
     }
-    const records = this.#queue.splice(0, batchRecords)
+    const records = this.#queue.take(batchRecords)
     this.#taken.resolve()
     this.#taken = Promise.withResolvers()
     return records
@@ -214,7 +219,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
     }
   }
 
-  async #fold(unread: readonly ReadRecord<Place>[]): Promise<Folded> {
+  async #fold(unread: readonly WaitingRecord[]): Promise<Folded> {
     this.#enter({ kind: 'loading' })
     const { buckets, cql, topic, partition, metrics } = this.#options
     const records = unread.map(({ offset, value }) => ({
@@ -244,7 +249,8 @@ export class PartitionOwner implements PartitionWorker<Place> {
     )
     const newest = barriers.at(-1)
     if (newest) this.#commits.read(newest.barrier.n)
-    return { history, batch: { cells, wallets: held, barriers, last: (unread.at(-1) as ReadRecord<Place>).record } }
+    const last = userNumbering.place((records.at(-1) as (typeof records)[number]).record)
+    return { history, batch: { cells, wallets: held, barriers, last } }
   }
 
   /** What the log says of users that wait. It may take long, and nobody else waits for it: meanwhile the batch has no place. */

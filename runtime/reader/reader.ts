@@ -1,11 +1,18 @@
 import { checkPartitions } from '../kafka/check-partitions.ts'
 import type { Log } from '../log.ts'
-import { type Assignment, type Fetcher, KafkaFailure, type KafkaPort, type Membership } from '../kafka/port.ts'
+import {
+  type Assignment,
+  type Fetcher,
+  KafkaFailure,
+  type KafkaPort,
+  type KafkaRecord,
+  type Membership,
+} from '../kafka/port.ts'
 import type { Clock } from '../clock.ts'
 import { DecodeError } from '../../schemas/codec.ts'
 import { serviceOfGroup } from '../names.ts'
 import { refuse } from '../stop.ts'
-import type { Numbering } from './numbering.ts'
+import type { Numbering, Place } from './numbering.ts'
 import { fromCommitted, type Progress, toCommitted } from './progress.ts'
 
 /** A record as read: decoded, with the bytes it came in. */
@@ -215,38 +222,50 @@ export class Reader<R> {
     readonly maxBytes: number
     readonly signal: AbortSignal
   }): Promise<void> {
-    const { topic, numbering, log, clock } = this.#options
+    const { topic, log, clock } = this.#options
     let last = { n: start.n, pos: start.pos }
     let offset = start.offset
-    while (!signal.aborted) {
-      const batch = await fetcher.read({ topic, partition, offset, maxBytes }).catch(async (error: unknown) => {
-        if (!(error instanceof KafkaFailure) || error.kind !== 'retriable') throw error
-        log.warn({ err: error, partition }, 'fetch failed; asking again')
-        await clock.sleep(retryMs, signal)
-        return { records: [], next: offset }
-      })
-      if (signal.aborted) return
-      const read: ReadRecord<R>[] = []
-      for (const { offset: at, value } of batch.records) {
-        const record = decoded(numbering, value, () => `${topic}-${partition} offset ${at}`)
-        const place = numbering.place(record)
-        const problem = numbering.problem(last, place)
-        if (problem !== null)
-          throw refuse(
-            'log-order',
-            `${topic}-${partition} offset ${at}: ${problem}; nothing was taken from it on; ${numbering.wayOut}`,
-            {
-              topic,
-              partition,
-              offset: at,
-            },
-          )
-        last = place
-        read.push({ offset: at, record, value })
-      }
-      offset = batch.next
-      if (read.length > 0) await worker.take(read)
+    // Not awaited within: whoever waits would hold what was fetched until the worker has room for more.
+    const handOn = ({ records, next }: Awaited<ReturnType<Fetcher['read']>>): Promise<void> | null => {
+      if (signal.aborted) return null
+      const read = this.#checked(partition, records, last)
+      offset = next
+      const newest = read.at(-1)
+      if (!newest) return null
+      last = this.#options.numbering.place(newest.record)
+      return worker.take(read)
     }
+    while (!signal.aborted) {
+      const { taken } = await fetcher.read({ topic, partition, offset, maxBytes }).then(
+        answer => ({ taken: handOn(answer) }),
+        async (error: unknown) => {
+          if (!(error instanceof KafkaFailure) || error.kind !== 'retriable') throw error
+          log.warn({ err: error, partition }, 'fetch failed; asking again')
+          await clock.sleep(retryMs, signal)
+          return { taken: null }
+        },
+      )
+      if (taken) await taken
+    }
+  }
+
+  /** The records decoded, each proven to come after the one before it. @throws Stop `log-order`, `undecodable-record` */
+  #checked(partition: number, records: readonly KafkaRecord[], before: Place): ReadRecord<R>[] {
+    const { topic, numbering } = this.#options
+    let last = before
+    return records.map(({ offset, value }) => {
+      const record = decoded(numbering, value, () => `${topic}-${partition} offset ${offset}`)
+      const place = numbering.place(record)
+      const problem = numbering.problem(last, place)
+      if (problem !== null)
+        throw refuse(
+          'log-order',
+          `${topic}-${partition} offset ${offset}: ${problem}; nothing was taken from it on; ${numbering.wayOut}`,
+          { topic, partition, offset },
+        )
+      last = place
+      return { offset, record, value }
+    })
   }
 
   /** A broker that has just been told that it leads answers later; null when nobody waits any more. */
