@@ -166,7 +166,8 @@ export type UserShare = {
 
 export type AssetFlow = { readonly asset: AssetId; readonly amount: bigint }
 
-type UserHead = {
+/** What every record of `user.outputs` begins with. */
+export type UserHead = {
   /** Number within the partition: 1, 2, 3 … without holes, barriers included. */
   readonly n: bigint
   /** Offset in `engine.outputs` of the record it came from. */

@@ -12,16 +12,6 @@ export class InFlight {
     return this.#running
   }
 
-  async run<T>(task: () => Promise<T>): Promise<T> {
-    const place = this.enter()
-    if (place) await place
-    try {
-      return await task()
-    } finally {
-      this.leave()
-    }
-  }
-
   /** Takes a place that `leave` gives back: null when there is one now, else what resolves when there is. */
   enter(): Promise<void> | null {
     if (this.#running >= this.#limit) return new Promise(resolve => this.#waiting.push(resolve))

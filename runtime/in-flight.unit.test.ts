@@ -27,23 +27,3 @@ test('whoever enters waits for a place in order, and one that is left is taken o
     }),
   )
 })
-
-test('never more tasks than the limit, in order, and a failure frees its place', async () => {
-  const inFlight = new InFlight(3)
-  let [running, most] = [0, 0]
-  const order: number[] = []
-  const tasks = Array.from({ length: 20 }, (_, at) =>
-    inFlight
-      .run(async () => {
-        most = Math.max(most, ++running)
-        order.push(at)
-        await new Promise(setImmediate)
-        running--
-        if (at % 4 === 0) throw new Error(`${at}`)
-      })
-      .catch(() => {}),
-  )
-  await Promise.all(tasks)
-  expect([most, running, inFlight.running]).toEqual([3, 0, 0])
-  expect(order).toEqual(Array.from({ length: 20 }, (_, at) => at))
-})

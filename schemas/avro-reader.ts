@@ -24,6 +24,13 @@ export const kindReaderOf = (type: avro.types.RecordType, kind: string): Reader 
 export const beginningReaderOf = (type: avro.types.RecordType, fields: number): Reader =>
   told(type, readRecord(type.fields.slice(0, fields)))
 
+/** Reads the fields of a record that stand before `field`, an array, and whether that one has items; nothing after it. */
+export const untilArrayReaderOf = (type: avro.types.RecordType, field: string): Reader => {
+  const read = readRecord(type.fields.slice(0, type.fields.indexOf(type.field(field))))
+  // An array without items is a single zero.
+  return told(type, cursor => ({ before: read(cursor), hasItems: takeByte(cursor) !== 0 }))
+}
+
 const toTheEnd =
   (read: Read): Read =>
   cursor => {

@@ -1,7 +1,15 @@
 import type avro from 'avsc'
-import type { CommandRecord, EngineOutput, EnginePosition, LogRecord, UserRecord } from '../core/events.ts'
-import type { Pos } from '../core/ids.ts'
-import { beginningReaderOf, checkerOf, kindReaderOf, type Reader, readerOf } from './avro-reader.ts'
+import type {
+  CommandRecord,
+  EngineOutput,
+  EnginePosition,
+  LogRecord,
+  UserHead,
+  UserOutput,
+  UserRecord,
+} from '../core/events.ts'
+import type { Pos, UserId } from '../core/ids.ts'
+import { beginningReaderOf, checkerOf, kindReaderOf, type Reader, readerOf, untilArrayReaderOf } from './avro-reader.ts'
 import { schemaIds, typeNamed, types } from './avro-types.ts'
 import { DecodeError } from './decode-error.ts'
 
@@ -130,14 +138,48 @@ export const encodeUserRecord = (record: UserRecord): Buffer => encode(user, rec
 /** @throws DecodeError */
 export const decodeUserRecord = (bytes: Buffer): UserRecord => decode(user, bytes) as UserRecord
 
-/** n, src and pos: every record of `user.outputs` begins with them. */
-const placeReaders = new Map([...user.byId.values()].map(schema => [schema, beginningReaderOf(schema.type, 3)]))
+/** What is known of a record of `user.outputs` without decoding it. */
+export type UserOutline = UserHead & {
+  /** Whose balances it is about; null for a record that is about nobody's. */
+  readonly user: UserId | null
+  /** Whether it changes orders of its user. */
+  readonly hasOrders: boolean
+}
 
-/** Where a record of `user.outputs` stands; the rest of it is not looked at. @throws DecodeError */
-export const decodeUserPlace = (bytes: Buffer): Pick<UserRecord, 'n' | 'src' | 'pos'> => {
+type OutlineReader = (body: Buffer, schema: Schema) => UserOutline
+
+const outlineOfOutput = (type: avro.types.RecordType): OutlineReader => {
+  const read = untilArrayReaderOf(type, 'orders')
+  return (body, { what }) => {
+    const { before, hasItems } = read(body, what) as { readonly before: UserOutput; readonly hasItems: boolean }
+    const { n, src, pos, user: whose } = before
+    return { n, src, pos, user: whose, hasOrders: hasItems }
+  }
+}
+
+/** n, src and pos: every record of `user.outputs` begins with them. */
+const outlineOfNobody = (type: avro.types.RecordType): OutlineReader => {
+  const read = beginningReaderOf(type, 3)
+  return (body, { what }) => ({ ...(read(body, what) as UserHead), user: null, hasOrders: false })
+}
+
+const outlineOfRare: OutlineReader = (body, { read, what }) => {
+  const record = read(body, what) as Extract<UserRecord, { kind: 'UserCorrection' | 'UserRedrive' }>
+  const { n, src, pos } = record
+  return { n, src, pos, user: record.kind === 'UserRedrive' ? record.user : record.correction.user, hasOrders: false }
+}
+
+const outlineReaderOf = ({ kind, type }: Schema): OutlineReader => {
+  if (kind === 'UserOutput') return outlineOfOutput(type)
+  return kind === 'UserReference' || kind === 'Barrier' ? outlineOfNobody(type) : outlineOfRare
+}
+
+const outlineReaders = new Map([...user.byId.values()].map(schema => [schema, outlineReaderOf(schema)]))
+
+/** Where a record of `user.outputs` stands and whose it is; of most, no more is looked at. @throws DecodeError */
+export const decodeUserOutline = (bytes: Buffer): UserOutline => {
   const schema = schemaOf(user, bytes)
-  const read = placeReaders.get(schema) as Reader
-  return read(bytes.subarray(headerBytes), schema.what) as ReturnType<typeof decodeUserPlace>
+  return (outlineReaders.get(schema) as OutlineReader)(bytes.subarray(headerBytes), schema)
 }
 
 /** A record of `operator.commands` in the Confluent framing. @throws EncodeError */

@@ -8,7 +8,7 @@ import {
   decodeCommandRecord,
   decodeEngineOutput,
   decodeLogRecord,
-  decodeUserPlace,
+  decodeUserOutline,
   decodeUserRecord,
   EncodeError,
   encodeCommandRecord,
@@ -24,7 +24,7 @@ import {
 } from './codec.ts'
 import { engineOutputs, logRecords, userRecords } from './golden-examples.ts'
 
-const decoders = [decodeEngineOutput, decodeLogRecord, decodeUserRecord, decodeUserPlace]
+const decoders = [decodeEngineOutput, decodeLogRecord, decodeUserRecord, decodeUserOutline]
 const thrownBy = (act: () => unknown): unknown => {
   try {
     act()
@@ -35,6 +35,11 @@ const thrownBy = (act: () => unknown): unknown => {
 }
 const trade = engineOutputs['trade'] as EngineOutput
 const tick = logRecords['Tick'] as LogRecord
+
+const whoseIs = (record: UserRecord): bigint | null => {
+  if (record.kind === 'UserCorrection') return record.correction.user
+  return 'user' in record ? record.user : null
+}
 
 describe('any record', () => {
   test('comes back as it was', () => {
@@ -50,13 +55,14 @@ describe('any record', () => {
     same(anyCommandRecord, encodeCommandRecord, decodeCommandRecord)
   })
 
-  test('of user.outputs tells its place without the rest', () => {
+  test('of user.outputs tells where it stands and whose it is without the rest', () => {
     fc.assert(
       fc.property(anyUserRecord, record => {
         const { n, src, pos } = record
         const bytes = encodeUserRecord(record)
-        expect(decodeUserPlace(bytes)).toEqual({ n, src, pos })
-        expect(thrownBy(() => decodeUserPlace(bytes.subarray(0, 7)))).toBeInstanceOf(DecodeError)
+        const hasOrders = record.kind === 'UserOutput' && record.orders.length > 0
+        expect(decodeUserOutline(bytes)).toEqual({ n, src, pos, user: whoseIs(record), hasOrders })
+        expect(thrownBy(() => decodeUserOutline(bytes.subarray(0, 7)))).toBeInstanceOf(DecodeError)
       }),
     )
   })

@@ -11,7 +11,7 @@ import { balanceRow, intervalRow, referenceRows } from './rows.ts'
 import { corrected, type ReplayCause, type ReplayOutcome } from './user-replay.ts'
 
 /** Whether a record needs its user's open orders. */
-export const changesOrders = (record: UserRecord): record is UserOutput =>
+const changesOrders = (record: UserRecord): record is UserOutput =>
   record.kind === 'UserOutput' && record.orders.length > 0
 
 /** What an owner knows of its partition besides balances. */

@@ -1,11 +1,10 @@
-import type { UserRecord } from '../../core/events.ts'
 import type { Pos, UserId } from '../../core/ids.ts'
 import type { CqlPort } from '../../runtime/cql/port.ts'
-import { changesOrders, userOf } from './batch-fold.ts'
 import type { CellCache, StoredWallet, Wallet } from './cell-cache.ts'
 import { readBucket } from './history-buckets.ts'
 import { readOpenOrders } from './read-open-orders.ts'
 import { readWallet } from './read-wallet.ts'
+import type { WaitingRecord } from './record-queue.ts'
 
 type Loading = {
   readonly cql: CqlPort
@@ -14,47 +13,51 @@ type Loading = {
   /** Rejects when what was read by now may be older than what was acknowledged. */
   readonly proveReads: () => Promise<void>
 }
+type Whose = Pick<WaitingRecord, 'user' | 'pos' | 'hasOrders'>
 type Needed = { readonly user: UserId; readonly pos: Pos; withOrders: boolean }
 
 /** Every wallet that a batch needs, each held so that it stays in the cache until the batch is acknowledged. */
-export const holdWallets = async (
-  records: Iterable<UserRecord>,
-  loading: Loading,
-): Promise<ReadonlyMap<UserId, Wallet>> => {
-  let isRead = false
-  const held = await Promise.all(
-    neededBy(records).map(async needed => {
-      isRead ||= !isWhole(loading.cache.get(needed.user), needed)
-      const wallet = await loadWallet(needed, loading)
-      loading.cache.hold(wallet)
-      return [needed.user, wallet] as const
-    }),
-  )
-  if (isRead) await loading.proveReads()
-  return new Map(held)
+export const holdWallets = async (records: Iterable<Whose>, loading: Loading): Promise<ReadonlyMap<UserId, Wallet>> => {
+  const { cache, proveReads } = loading
+  const held = new Map<UserId, Wallet>()
+  const hold = (wallet: Wallet): void => {
+    cache.hold(wallet)
+    held.set(wallet.user, wallet)
+  }
+  const reading: Promise<void>[] = []
+  for (const needed of neededBy(records)) {
+    const known = cache.get(needed.user)
+    if (isWhole(known, needed)) hold(known)
+    else reading.push(loadWallet(needed, loading).then(hold))
+  }
+  if (reading.length > 0) {
+    await Promise.all(reading)
+    await proveReads()
+  }
+  return held
 }
 
 /** Each user once, with the pos of the first record that it is needed for. */
-const neededBy = (records: Iterable<UserRecord>): Needed[] => {
+const neededBy = (records: Iterable<Whose>): Iterable<Needed> => {
   const all = new Map<UserId, Needed>()
-  for (const record of records) {
-    const user = userOf(record)
+  for (const { user, pos, hasOrders } of records) {
     if (user === null) continue
-    const needed = all.get(user) ?? { user, pos: record.pos, withOrders: false }
-    needed.withOrders ||= changesOrders(record)
-    all.set(user, needed)
+    const needed = all.get(user)
+    if (needed) needed.withOrders ||= hasOrders
+    else all.set(user, { user, pos, withOrders: hasOrders })
   }
-  return [...all.values()]
+  return all.values()
 }
 
 /** Whether nothing of it need be read. */
 const isWhole = (known: Wallet | undefined, { withOrders }: Needed): known is Wallet =>
   known !== undefined && (!withOrders || known.openOrders !== null)
 
-const loadWallet = async (needed: Needed, { cql, cache, signal }: Omit<Loading, 'proveReads'>): Promise<Wallet> => {
-  const { user, pos, withOrders } = needed
+const loadWallet = async (
+  { user, pos, withOrders }: Needed,
+  { cql, cache, signal }: Omit<Loading, 'proveReads'>,
+): Promise<Wallet> => {
   const known = cache.get(user)
-  if (isWhole(known, needed)) return known
   const [wallet, openOrders] = await Promise.all([
     known ?? readStored({ user, pos }, { cql, signal }).then(stored => cache.load(user, stored)),
     withOrders ? readOpenOrders(cql, user, signal) : null,

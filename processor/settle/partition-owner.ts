@@ -1,4 +1,4 @@
-import type { Barrier } from '../../core/events.ts'
+import type { Barrier, UserRecord } from '../../core/events.ts'
 import type { UserId } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
@@ -8,6 +8,7 @@ import type { Log } from '../../runtime/log.ts'
 import { type Place, userNumbering } from '../../runtime/reader/numbering.ts'
 import type { Progress } from '../../runtime/reader/progress.ts'
 import { decoded, type PartitionWorker, type ReadRecord, ReopenPartition } from '../../runtime/reader/reader.ts'
+import type { UserOutline } from '../../schemas/codec.ts'
 import type { BucketRules } from '../../schemas/cql/placement.ts'
 import { BarrierCommits } from './barrier-commits.ts'
 import { BatchFold, type BatchRows, type FoldNews, type PartitionState, type Waiting } from './batch-fold.ts'
@@ -77,7 +78,7 @@ type Folded = { readonly history: BatchRows['history']; readonly batch: Batch }
  * held → committed. The history of one batch may be under way while the cells of the one before are; cells of two
  * batches never are.
  */
-export class PartitionOwner implements PartitionWorker<Place> {
+export class PartitionOwner implements PartitionWorker<UserOutline> {
   readonly #options: OwnerOptions
   readonly #cache: CellCache
   readonly #pack: Pack = row => this.#options.cql.pack(row)
@@ -136,7 +137,7 @@ export class PartitionOwner implements PartitionWorker<Place> {
   }
 
   /** Holds nothing of the records while it waits for room. */
-  take(records: readonly ReadRecord<Place>[]): Promise<void> {
+  take(records: readonly ReadRecord<UserOutline>[]): Promise<void> {
     this.#queue.add(records)
     this.#wake.resolve()
     return this.#room()
@@ -222,18 +223,23 @@ export class PartitionOwner implements PartitionWorker<Place> {
   async #fold(unread: readonly WaitingRecord[]): Promise<Folded> {
     this.#enter({ kind: 'loading' })
     const { buckets, cql, topic, partition, metrics } = this.#options
-    const records = unread.map(({ offset, value }) => ({
-      offset,
-      record: decoded(userNumbering, value, () => `${topic}-${partition} offset ${offset}`),
-    }))
-    const wallets = await holdWallets(
-      records.map(({ record }) => record),
-      { cql, cache: this.#cache, signal: this.#giveUp.signal, proveReads: () => this.#commits.proveReads() },
-    )
+    const wallets = await holdWallets(unread, {
+      ...{ cql, cache: this.#cache, signal: this.#giveUp.signal },
+      proveReads: () => this.#commits.proveReads(),
+    })
     const fold = new BatchFold({ state: this.#state, cache: this.#cache, wallets, buckets, pack: this.#pack })
-    for (const { record } of records) fold.take(record)
-    for (const [kind, { length }] of Map.groupBy(records, ({ record }) => record.kind))
-      metrics.records.inc({ kind }, length)
+    const barriers: { barrier: Barrier; offset: bigint }[] = []
+    const kinds = new Map<UserRecord['kind'], number>()
+    let newest: UserRecord | null = null
+    // Each is decoded in its turn: as rows it is bytes again before the next one is.
+    for (const { offset, value } of unread) {
+      const record = decoded(userNumbering, value, () => `${topic}-${partition} offset ${offset}`)
+      fold.take(record)
+      if (record.kind === 'Barrier') barriers.push({ barrier: record, offset })
+      kinds.set(record.kind, (kinds.get(record.kind) ?? 0) + 1)
+      newest = record
+    }
+    for (const [kind, count] of kinds) metrics.records.inc({ kind }, count)
     // Each round brings every user that waits at least one record further.
     while (fold.waiting.size > 0) {
       this.#enter({ kind: 'reading-again' })
@@ -244,12 +250,9 @@ export class PartitionOwner implements PartitionWorker<Place> {
     }
     const { history, cells, wallets: held, news } = fold.rows()
     for (const each of news) this.#tell(each)
-    const barriers = records.flatMap(({ record, offset }) =>
-      record.kind === 'Barrier' ? [{ barrier: record, offset }] : [],
-    )
-    const newest = barriers.at(-1)
-    if (newest) this.#commits.read(newest.barrier.n)
-    const last = userNumbering.place((records.at(-1) as (typeof records)[number]).record)
+    const lastBarrier = barriers.at(-1)?.barrier
+    if (lastBarrier) this.#commits.read(lastBarrier.n)
+    const last = userNumbering.place(newest as unknown as UserRecord)
     return { history, batch: { cells, wallets: held, barriers, last } }
   }
 
@@ -295,19 +298,35 @@ export class PartitionOwner implements PartitionWorker<Place> {
     }
   }
 
-  /** The batch's share of the requests under way: a group that waits here is bytes, one that waits for the store much more. */
-  async #write(phase: 'history' | 'cells', groups: readonly (readonly CqlStatement[])[]): Promise<void> {
+  /**
+   * The batch's share of the requests under way: a group that waits here is bytes, one that waits for the store much more.
+   * Whatever fails ends the owner: nothing more is begun.
+   */
+  #write(phase: 'history' | 'cells', groups: readonly (readonly CqlStatement[])[]): Promise<void> {
     const { cql, metrics, writesAtOnce } = this.#options
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
     let next = 0
-    const lane = async (): Promise<void> => {
-      for (let statements = groups[next++]; statements; statements = groups[next++]) {
-        await cql.write(statements, this.#giveUp.signal)
-        metrics.rows.inc({ phase }, statements.length)
-      }
+    let left = groups.length
+    // No loop that awaits each write: it would outlive them, be moved to the old generation, and keep the last of them there.
+    const begin = (): void => {
+      const statements = groups[next++]
+      if (statements) cql.write(statements, this.#giveUp.signal).then(end, fail)
     }
-    const lanes = Array.from({ length: Math.min(writesAtOnce, groups.length) }, lane)
-    // Whatever fails ends the owner: nothing more is begun.
-    await Promise.all(lanes).finally(() => (next = groups.length))
+    const end = (): void => {
+      if (--left > 0) return begin()
+      metrics.rows.inc(
+        { phase },
+        groups.reduce((rows, { length }) => rows + length, 0),
+      )
+      resolve()
+    }
+    const fail = (error: unknown): void => {
+      next = groups.length
+      reject(error)
+    }
+    if (left === 0) resolve()
+    for (let at = 0; at < writesAtOnce; at++) begin()
+    return promise
   }
 
   /** Gives the batch's place back at its end, whatever that is. */

@@ -1,24 +1,31 @@
 import { describe, expect, it } from 'vitest'
+import { pos, userId } from '../../core/ids.ts'
 import { RecordQueue, type WaitingRecord } from './record-queue.ts'
 
 const recordOf = (offset: number): WaitingRecord => ({
   offset: BigInt(offset),
+  pos: pos(BigInt(offset) * 1000n),
+  user: offset % 4 === 0 ? null : userId(BigInt(offset % 2)),
+  hasOrders: offset % 3 === 1,
   value: Buffer.from(`record ${offset}`.repeat(offset % 3)),
 })
 const records = (from: number, to: number): WaitingRecord[] =>
   Array.from({ length: to - from + 1 }, (_, index) => recordOf(from + index))
+/** As the reader hands them on. */
+const read = (waiting: readonly WaitingRecord[]) =>
+  waiting.map(({ offset, value, ...record }) => ({ offset, value, record }))
 
 describe('records that wait', () => {
   it('come out in the order in which they went in, however they came and are taken', () => {
     const queue = new RecordQueue()
-    queue.add(records(1, 4))
+    queue.add(read(records(1, 4)))
     queue.add([])
-    queue.add(records(5, 5))
-    queue.add(records(6, 12))
+    queue.add(read(records(5, 5)))
+    queue.add(read(records(6, 12)))
     expect(queue.length).toBe(12)
     expect(queue.take(3)).toEqual(records(1, 3))
     expect(queue.take(5)).toEqual(records(4, 8))
-    queue.add(records(13, 14))
+    queue.add(read(records(13, 14)))
     expect(queue.length).toBe(6)
     expect(queue.take(100)).toEqual(records(9, 14))
     expect(queue.take(100)).toEqual([])
@@ -27,16 +34,17 @@ describe('records that wait', () => {
 
   it('are copies: what they came in may be used again', () => {
     const queue = new RecordQueue()
-    const [first] = records(7, 7) as [WaitingRecord]
-    queue.add([first])
-    first.value.fill(0)
+    const came = records(7, 7)
+    queue.add(read(came))
+    came[0]?.value.fill(0)
     expect(queue.take(1)).toEqual(records(7, 7))
   })
 
-  it('have offsets of any size', () => {
+  it('have offsets, places and users of any size', () => {
     const queue = new RecordQueue()
-    const far = { offset: 2n ** 63n - 1n, value: Buffer.from('far') }
-    queue.add([far])
+    const most = 2n ** 63n - 1n
+    const far = { ...recordOf(1), offset: most, pos: pos(most), user: userId(most) }
+    queue.add(read([far]))
     expect(queue.take(1)).toEqual([far])
   })
 })

@@ -3,10 +3,11 @@ import { CqlFailure, type CqlPort } from '../../runtime/cql/port.ts'
 import { InFlight } from '../../runtime/in-flight.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
-import { type Place, userPlaces } from '../../runtime/reader/numbering.ts'
+import { userOutlines } from '../../runtime/reader/numbering.ts'
 import { Reader } from '../../runtime/reader/reader.ts'
 import type { Service } from '../../runtime/service.ts'
 import { Stop } from '../../runtime/stop.ts'
+import type { UserOutline } from '../../schemas/codec.ts'
 import { type BucketRules, bucketRules } from '../../schemas/cql/placement.ts'
 import { Conservation } from './conservation.ts'
 import { NodeWatch } from './node-watch.ts'
@@ -38,7 +39,7 @@ export type SettleOptions = {
 /** `user.outputs` → ScyllaDB: reads the partitions that the group gives it, one owner for each. */
 export class Settle implements Service {
   readonly #options: SettleOptions
-  readonly #reader: Reader<Place>
+  readonly #reader: Reader<UserOutline>
   readonly #owners = new Map<number, PartitionOwner>()
   readonly #conservation: Conservation
 
@@ -48,14 +49,14 @@ export class Settle implements Service {
     this.#conservation = new Conservation({ cql, clock, log, metrics, partitions })
     const watch = new NodeWatch({ cql, clock })
     const batches = new InFlight(options.batchesAtOnce)
-    this.#reader = new Reader<Place>({
+    this.#reader = new Reader<UserOutline>({
       kafka,
       clock,
       log,
       group,
       topic,
       partitions,
-      numbering: userPlaces,
+      numbering: userOutlines,
       open: async ({ partition, start, signal, commit }) => {
         const owner = await PartitionOwner.open({
           partition,

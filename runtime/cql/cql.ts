@@ -1,5 +1,4 @@
 import { auth, Client, policies, types } from 'cassandra-driver'
-import { InFlight } from '../in-flight.ts'
 import { Stop } from '../stop.ts'
 import { classifyCql } from './classify.ts'
 import { consistency } from './consistency.ts'
@@ -106,8 +105,6 @@ class Cql implements CqlPort {
   readonly #client: Client
   readonly #options: CqlOptions
   readonly #again: SendAgain
-  /** As many as there may be requests: what the driver makes of one that waits would cost the collector little. */
-  readonly #writes: InFlight
   /** Writes that passed the rules: a few dozen texts. */
   readonly #checked = new Set<string>()
 
@@ -115,7 +112,6 @@ class Cql implements CqlPort {
     this.#client = client
     this.#options = options
     this.#again = new SendAgain(options)
-    this.#writes = new InFlight(options.inFlight)
   }
 
   async query(cql: string, params: readonly CqlParam[] = [], signal?: AbortSignal): Promise<readonly CqlRow[]> {
@@ -156,27 +152,26 @@ class Cql implements CqlPort {
     } while (pageState !== undefined)
   }
 
-  write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
-    return this.#writes.run(() => this.#write(statements, signal))
+  async write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
+    const encoded = statements.map(encodeStatement)
+    for (const { cql } of encoded) {
+      if (!this.#checked.has(cql)) checkWrite(cql)
+      this.#checked.add(cql)
+    }
+    const batches = splitBatches(encoded)
+    const [only] = batches
+    if (only && batches.length === 1) await this.#send(only, signal)
+    else await Promise.all(batches.map(batch => this.#send(batch, signal)))
   }
 
   pack(statement: CqlStatement): CqlStatement {
     return encodeStatement(statement)
   }
 
-  async #write(statements: readonly CqlStatement[], signal?: AbortSignal): Promise<void> {
-    const encoded = statements.map(encodeStatement)
-    for (const { cql } of encoded) {
-      if (!this.#checked.has(cql)) checkWrite(cql)
-      this.#checked.add(cql)
-    }
-    await Promise.all(splitBatches(encoded).map(batch => this.#send(batch, signal)))
-  }
-
-  async #send([first, ...others]: readonly EncodedStatement[], signal?: AbortSignal): Promise<void> {
-    if (!first) return
+  #send([first, ...others]: readonly EncodedStatement[], signal?: AbortSignal): Promise<unknown> {
+    if (!first) return Promise.resolve()
     const { cql } = first
-    await this.#again.until(signal, cql, () => {
+    return this.#again.until(signal, cql, () => {
       const { values } = first
       if (others.length === 0) return this.#client.execute(cql, values, { consistency: consistency.write })
       const batch = [{ query: cql, params: values }]

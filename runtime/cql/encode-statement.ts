@@ -1,5 +1,6 @@
 import { types } from 'cassandra-driver'
 import { isAmount } from '../../core/money.ts'
+import { LateValues } from './late-values.ts'
 import { CqlFailure, type CqlParam, type CqlStatement, CqlTuple, CqlVarint } from './port.ts'
 
 /** The length of a column that is not set, in the native protocol. */
@@ -35,50 +36,27 @@ export class EncodedStatement implements CqlStatement {
   /** As the driver sends them on. */
   get values(): Value[] {
     const values: Value[] = []
-    this.eachValue(value => values.push(value))
+    for (let at = this.#from, index = 0; index < this.#count; index++) {
+      const length = this.#slab.readInt32BE(at)
+      at += 4
+      values.push(length === unsetLength ? types.unset : this.#slab.subarray(at, at + length))
+      at += Math.max(0, length)
+    }
     return values
   }
 
-  /** The same for a driver that keeps them until the store has answered: an array that has them while they are written. */
-  get lateValues(): Value[] {
-    return new LateValues(this, this.#count)
+  /** The same for a driver that keeps them until the store has answered, though it needs them once. */
+  get lateValues(): LateValues {
+    return new LateValues(this.#count, this)
   }
 
-  eachValue(take: (value: Value, index: number) => void): void {
-    let at = this.#from
-    for (let index = 0; index < this.#count; index++) {
-      const length = this.#slab.readInt32BE(at)
-      at += 4
-      take(length === unsetLength ? types.unset : this.#slab.subarray(at, at + length), index)
-      at += Math.max(0, length)
-    }
+  /** All values, each after its length. */
+  get written(): Buffer {
+    return this.#slab.subarray(this.#from, this.#to)
   }
 
   get params(): readonly CqlParam[] {
     return this.values.map(value => (Buffer.isBuffer(value) ? value : null))
-  }
-}
-
-/**
- * Of the parameters of a batch the driver asks how many they are, and goes through them once when it writes the request;
- * only those of the first statement it looks at one by one. A view of each, kept for as long as the request is under way,
- * is a quarter of what the collector would move (`docs/decisions/0015-what-the-collector-moves.md`).
- */
-class LateValues extends Array<Value> {
-  /** What the driver might make of it is an array as any other. */
-  static override get [Symbol.species](): ArrayConstructor {
-    return Array
-  }
-
-  readonly #statement: EncodedStatement
-
-  constructor(statement: EncodedStatement, count: number) {
-    super(count)
-    this.#statement = statement
-  }
-
-  override forEach(take: (value: Value, index: number, all: Value[]) => void): void {
-    this.#statement.eachValue((value, index) => take(value, index, this))
   }
 }
 

@@ -35,43 +35,61 @@ export class SendAgain {
 
   /** `what`: the statement, for messages. @throws CqlFailure */
   async until<T>(signal: AbortSignal | undefined, what: string, request: () => Promise<T>): Promise<T> {
-    const { clock, onRetry, tryForMs = cqlLimits.tryForMs } = this.#options
+    const { clock } = this.#options
     const start = clock.monotonicMs()
     let waitMs: number = cqlLimits.firstRetryMs
     for (;;) {
+      const place = this.#inFlight.enter()
+      if (place) await place
       try {
-        return await this.#inFlight.run(() => this.#untilAborted(request, signal, what))
+        return await this.#untilAborted(request, signal, what)
       } catch (error) {
-        if (error instanceof CqlFailure) throw error
-        const { kind, code } = classifyCql(error)
-        if (kind === 'refused')
-          throw new CqlFailure('refused', code, `the store refuses (${code}: ${errorText(error)}): ${what}`, {
-            cause: error,
-          })
-        const triedMs = Math.round(clock.monotonicMs() - start)
-        if (triedMs >= tryForMs)
-          throw new CqlFailure('silent', code, `not acknowledged within ${triedMs} ms (${code}): ${what}`, {
-            cause: error,
-          })
-        onRetry?.(code)
-        this.#tellRetry({ code, triedMs, statement: what })
-        await clock.sleep(waitMs, signal)
-        waitMs = Math.min(waitMs * 2, cqlLimits.lastRetryMs)
+        this.#checkAgain(error, what, Math.round(clock.monotonicMs() - start))
+      } finally {
+        this.#inFlight.leave()
       }
+      await clock.sleep(waitMs, signal)
+      waitMs = Math.min(waitMs * 2, cqlLimits.lastRetryMs)
     }
   }
 
+  /** @throws CqlFailure unless what failed is to be made again */
+  #checkAgain(error: unknown, what: string, triedMs: number): void {
+    const { onRetry, tryForMs = cqlLimits.tryForMs } = this.#options
+    if (error instanceof CqlFailure) throw error
+    const { kind, code } = classifyCql(error)
+    if (kind === 'refused')
+      throw new CqlFailure('refused', code, `the store refuses (${code}: ${errorText(error)}): ${what}`, {
+        cause: error,
+      })
+    if (triedMs >= tryForMs)
+      throw new CqlFailure('silent', code, `not acknowledged within ${triedMs} ms (${code}): ${what}`, {
+        cause: error,
+      })
+    onRetry?.(code)
+    this.#tellRetry({ code, triedMs, statement: what })
+  }
+
   /** An answer that comes after the abort is of no use any more; nobody waits for it. */
-  async #untilAborted<T>(request: () => Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
+  #untilAborted<T>(request: () => Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
     if (!signal) return request()
     const givenUp = (): CqlFailure =>
       new CqlFailure('aborted', 'aborted', `given up before it was acknowledged: ${what}`)
     if (signal.aborted) throw givenUp()
     const waiting = this.#waitingFor(signal)
-    const given = Promise.withResolvers<T>()
-    const kept = waiting.add(() => given.reject(givenUp()))
-    request().then(given.resolve, given.reject)
-    return given.promise.finally(() => waiting.remove(kept))
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const kept = waiting.add(() => reject(givenUp()))
+    request().then(
+      answer => {
+        waiting.remove(kept)
+        resolve(answer)
+      },
+      (error: unknown) => {
+        waiting.remove(kept)
+        reject(error)
+      },
+    )
+    return promise
   }
 
   /** One listener for all requests of a signal: there are thousands a second, and few signals. */

@@ -1,6 +1,6 @@
 import type { LogRecord, UserRecord } from '../../core/events.ts'
 import type { Pos } from '../../core/ids.ts'
-import { decodeLogRecord, decodeUserPlace, decodeUserRecord } from '../../schemas/codec.ts'
+import { decodeLogRecord, decodeUserOutline, decodeUserRecord, type UserOutline } from '../../schemas/codec.ts'
 
 export type Place = { readonly n: bigint; readonly pos: Pos }
 
@@ -27,8 +27,12 @@ export const userNumbering: Numbering<UserRecord> = {
     'archive, delete the topic, run settle init, and start them',
 }
 
-/** `user.outputs` for a service that decodes a record when its turn comes: until then it is its bytes. */
-export const userPlaces: Numbering<Place> = { ...userNumbering, decode: decodeUserPlace, place: place => place }
+/** `user.outputs` for a service that decodes a record when its turn comes: until then it is its outline, and its bytes. */
+export const userOutlines: Numbering<UserOutline> = {
+  ...userNumbering,
+  decode: decodeUserOutline,
+  place: outline => outline,
+}
 
 /** `engine.outputs`: pos strictly rises; there is no n. */
 export const logNumbering: Numbering<LogRecord> = {
