@@ -177,9 +177,9 @@ const foldMutants: readonly RuleMutant[] = [
     name: 'offsets are committed anywhere, not at barriers only',
     rule: 'settle 7',
     file: owner,
-    find: "record.kind === 'Barrier' ? [{ barrier: record, offset }] : [],",
+    find: "if (record.kind === 'Barrier') barriers.push({ barrier: record, offset })",
     replace:
-      "[{ barrier: { flow: [], ns: [], previous: 0n, ...record, kind: 'Barrier' } as unknown as Barrier, offset }],",
+      "barriers.push({ barrier: { flow: [], ns: [], previous: 0n, ...record, kind: 'Barrier' } as unknown as Barrier, offset })",
     caughtBy: bySeed(1, 'offsets are committed at barriers'),
   },
   {

@@ -55,7 +55,7 @@ export const storeMutants: readonly RuleMutant[] = [
     name: 'nodes are not asked after a wallet was loaded',
     rule: 'settle 3',
     file: 'processor/settle/hold-wallets.ts',
-    find: 'if (isRead) await loading.proveReads()',
+    find: 'await proveReads()',
     replace: '',
     caughtBy: bySeed(2182, 'settle verify finds no difference'),
   },
@@ -63,8 +63,8 @@ export const storeMutants: readonly RuleMutant[] = [
     name: 'what failed in the store counts as written',
     rule: 'settle 2',
     file: 'runtime/cql/send-again.ts',
-    find: 'onRetry?.(code)',
-    replace: "if (what.startsWith('INSERT')) return undefined as T",
+    find: 'this.#checkAgain(error, what,',
+    replace: "if (what.startsWith('INSERT')) return undefined as T\nelse this.#checkAgain(error, what,",
     caughtBy: bySeed(2, 'a balance has its history'),
   },
   {
@@ -73,7 +73,7 @@ export const storeMutants: readonly RuleMutant[] = [
     file: 'runtime/in-flight.ts',
     find: 'if (this.#running >= this.#limit)',
     replace: 'if (this.#running < 0)',
-    caughtBy: byTest('runtime/in-flight', 'never more tasks than the limit', 'expected'),
+    caughtBy: byTest('runtime/in-flight', 'whoever enters waits for a place', 'Property failed'),
   },
   {
     name: 'every partition has a batch under way',
