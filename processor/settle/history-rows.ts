@@ -1,6 +1,6 @@
 import { correctionChange } from '../../core/fold.ts'
-import type { UserOutput, UserRecord } from '../../core/events.ts'
-import type { UserId } from '../../core/ids.ts'
+import type { Indexed, OrderUpdate, UserOutput, UserRecord } from '../../core/events.ts'
+import type { OrderId, Pos, UserId } from '../../core/ids.ts'
 import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
 import { type BucketRules, idBlock } from '../../schemas/cql/placement.ts'
 import { type Bucket, bucketOf } from './history-buckets.ts'
@@ -17,9 +17,16 @@ export type Pack = CqlPort['pack']
 export class HistoryRows {
   readonly #rules: BucketRules
   readonly #pack: Pack
-  readonly #byKey = new Map<string, CqlStatement[]>()
-  /** The last word on a bucket within the batch; a later pos wins in the store, so the earlier ones need no row. */
-  readonly #buckets = new Map<string, { readonly user: UserId; readonly bucket: Bucket }>()
+  /** One for each partition key, in the order in which they came. */
+  readonly #groups: CqlStatement[][] = []
+  readonly #orders = new Map<bigint, CqlStatement[]>()
+  readonly #trades = new Map<bigint, CqlStatement[]>()
+  /** Of each user that of the bucket it is at. */
+  readonly #history = new Map<UserId, { readonly from: Pos; readonly rows: CqlStatement[] }>()
+  /** Rows that are their user's alone. */
+  readonly #users = new Map<UserId, CqlStatement[]>()
+  /** The last word on each bucket within the batch; a later pos wins in the store, so the earlier ones need no row. */
+  readonly #buckets = new Map<UserId, Bucket[]>()
 
   constructor(rules: BucketRules, pack: Pack) {
     this.#rules = rules
@@ -34,48 +41,71 @@ export class HistoryRows {
 
   /** A bucket as it was loaded, to be written again: a quorum may have seen it at one replica alone. */
   reassert(user: UserId, bucket: Bucket): void {
-    this.#buckets.set(`${user}/${bucket.from}`, { user, bucket })
+    this.#count(user, bucket)
   }
 
   park(parked: Parameters<typeof parkedRow>[0]): void {
-    this.#add(userKey(parked.user), parkedRow(parked))
+    this.#add(this.#users, parked.user, parkedRow(parked))
   }
 
   /** The statements gathered since the last time, one list per partition key. */
   drain(): readonly (readonly CqlStatement[])[] {
-    for (const { user, bucket } of this.#buckets.values()) this.#add(userKey(user), bucketRow(user, bucket))
-    const groups = [...this.#byKey.values()]
-    this.#buckets.clear()
-    this.#byKey.clear()
-    return groups
+    for (const [user, buckets] of this.#buckets)
+      for (const bucket of buckets) this.#add(this.#users, user, bucketRow(user, bucket))
+    for (const gathered of [this.#orders, this.#trades, this.#history, this.#users, this.#buckets]) gathered.clear()
+    return this.#groups.splice(0)
+  }
+
+  #count(user: UserId, bucket: Bucket): void {
+    const said = this.#buckets.get(user)
+    if (!said) this.#buckets.set(user, [bucket])
+    else if (said.at(-1)?.from === bucket.from) said[said.length - 1] = bucket
+    else said.push(bucket)
   }
 
   #takeOutput(record: UserOutput): void {
     const { user } = record
-    for (const [order, updates] of Map.groupBy(record.orders, ({ value }) => value.order))
-      this.#add(`o${idBlock(order)}`, orderRow(order, updates, record))
+    for (const [order, updates] of byOrder(record.orders))
+      this.#add(this.#orders, idBlock(order), orderRow(order, updates, record))
     // The trade's own row comes from one of its two records, so that it is written once.
     for (const trade of record.trades)
-      if (trade.value.buyer === user) this.#add(`t${idBlock(trade.value.trade)}`, tradeRow(trade, record))
+      if (trade.value.buyer === user) this.#add(this.#trades, idBlock(trade.value.trade), tradeRow(trade, record))
   }
 
   #place(item: HistoryItem, before: Bucket | null): Bucket {
     const { user, pos, orders, trades, changes } = item
     const bucket = bucketOf(before, { pos, items: orders.length + trades.length + changes.length }, this.#rules)
-    if (bucket !== before) this.#buckets.set(`${user}/${bucket.from}`, { user, bucket })
-    this.#add(`h${user}/${bucket.from}`, historyRow(item, bucket))
+    if (bucket !== before) this.#count(user, bucket)
+    let placed = this.#history.get(user)
+    if (placed?.from !== bucket.from) {
+      placed = { from: bucket.from, rows: this.#newGroup() }
+      this.#history.set(user, placed)
+    }
+    placed.rows.push(this.#pack(historyRow(item, bucket)))
     return bucket
   }
 
-  #add(key: string, row: CqlStatement): void {
-    const rows = this.#byKey.get(key)
-    const packed = this.#pack(row)
-    if (rows) rows.push(packed)
-    else this.#byKey.set(key, [packed])
+  #add<Key>(groups: Map<Key, CqlStatement[]>, key: Key, row: CqlStatement): void {
+    let rows = groups.get(key)
+    if (!rows) groups.set(key, (rows = this.#newGroup()))
+    rows.push(this.#pack(row))
+  }
+
+  #newGroup(): CqlStatement[] {
+    const rows: CqlStatement[] = []
+    this.#groups.push(rows)
+    return rows
   }
 }
 
-const userKey = (user: UserId): string => `u${user}`
+type Updates = readonly Indexed<OrderUpdate>[]
+
+/** A record seldom has more than one update, and most of those are of one order. */
+const byOrder = (updates: Updates): Iterable<readonly [OrderId, Updates]> => {
+  const [first] = updates
+  if (updates.length === 1 && first) return [[first.value.order, updates]]
+  return Map.groupBy(updates, ({ value }) => value.order)
+}
 
 const itemOf = (record: Extract<UserRecord, { kind: 'UserOutput' | 'UserCorrection' }>): HistoryItem => {
   if (record.kind === 'UserOutput') return record
