@@ -47,8 +47,8 @@ export const storeMutants: readonly RuleMutant[] = [
     name: 'history of a user is one partition and many writes',
     rule: 'settle 2',
     file: 'processor/settle/history-rows.ts',
-    find: '`h${user}/${bucket.from}`, historyRow',
-    replace: '`h`, historyRow',
+    find: 'let placed = this.#history.get(user)',
+    replace: 'let placed = this.#history.values().next().value\nplaced &&= { ...placed, from: bucket.from }',
     caughtBy: bySeed(1, 'no service stops for good without a reason'),
   },
   {
