@@ -1,6 +1,8 @@
 # Everything of ours runs under the Node 24 of node_modules; the machine needs any Node from 20 on for npm itself.
 NODE := node_modules/.bin/node
 INSTALLED := node_modules/.package-lock.json
+# What Node compiles of ours it keeps: every later start takes half the time, and 20 MB less.
+export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/node
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test ok sim chaos bench clean
@@ -14,7 +16,6 @@ help: ## this page
 	@echo 'make chaos takes TARGET=bridge, settle or sink, DURATION_S=120, RATE, and SEED=n to make the faults of an earlier run again.'
 	@echo 'Needs Linux, Node 20 with npm, Java 17, Maven 3. Everything is written to .data (SETTLE_DATA) and ~/.cache/settle.'
 
-demo: export NODE_COMPILE_CACHE ?= $(CURDIR)/node_modules/.cache/node
 demo: $(INSTALLED) ## the whole pipeline on real servers, and the proof that all places agree
 	@$(NODE) sim/demo/main.ts
 

@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path'
 import { showProgress } from '../local/progress.ts'
 import { clean, SetupError, up } from '../local/stack.ts'
 import { bridgePart } from './bridge/part.ts'
+import { compileServices } from './compile-services.ts'
 import { isMissed } from './figure.ts'
 import { writePage } from './page/page.ts'
 import type { Part } from './part.ts'
@@ -58,6 +59,7 @@ if (!(scale > 0 && scale <= 1) || (scale < 1 && wanted.some(({ sizes }) => sizes
   process.exit(2)
 }
 try {
+  compileServices()
   const outcomes = []
   for (const part of wanted) outcomes.push(await measure(part))
   process.exitCode = outcomes.includes('missed') ? 1 : 0

@@ -24,6 +24,13 @@ type TermOptions = {
 /** A record with the bytes it goes out in. */
 type Outgoing = { readonly record: Placed['record']; readonly outgoing: OutgoingRecord }
 
+type Transaction = {
+  readonly batch: readonly Outgoing[]
+  /** Offset of the last log record that it has, or that made no record. */
+  readonly lastSrc: bigint
+  readonly referenceSrc: bigint
+}
+
 /** With what Kafka adds to each record and to their batch, on the safe side. */
 const bytesOf = (records: readonly Outgoing[]): number =>
   records.reduce((sum, { outgoing }) => sum + outgoing.value.length + limits.recordOverheadBytes, 0)
@@ -37,6 +44,8 @@ export class Term {
   #offset: bigint
   #lastSrc: bigint
   #barrierMs: number
+  /** The transaction under way: what comes behind it is made meanwhile. */
+  #committing: Promise<void> = Promise.resolve()
   /** Positions that an operator admits further on in the log. */
   readonly #admitted = new Set<Pos>()
 
@@ -60,11 +69,16 @@ export class Term {
       return answer
     }
     let ahead = read()
-    while (!signal.aborted) {
-      const { records, next } = await ahead
-      this.#offset = next
-      ahead = read()
-      await this.#write(records)
+    try {
+      while (!signal.aborted) {
+        const [{ records, next }] = await Promise.all([ahead, this.#committing])
+        this.#offset = next
+        ahead = read()
+        await this.#write(records)
+      }
+    } finally {
+      // How Kafka failed comes before whatever else is wrong.
+      await this.#committing
     }
   }
 
@@ -74,10 +88,15 @@ export class Term {
     let bytes = 0
     let count = 0
     const flush = async (): Promise<void> => {
-      if (batch.length > 0) await this.#commit(batch)
+      const whole = { batch, lastSrc: this.#lastSrc, referenceSrc: this.#referenceSrc }
       batch = []
       bytes = 0
       count = 0
+      await this.#committing
+      if (whole.batch.length === 0) return
+      this.#committing = this.#commit(whole)
+      // Whoever comes next awaits it; until then a failure must not go unheard.
+      this.#committing.catch(() => {})
     }
     for (const { offset, value } of records) {
       const record = decodeLogRecord(value)
@@ -86,6 +105,7 @@ export class Term {
         // What stands before it is settled, and behind a barrier, so that everybody can be proven up to here.
         if (this.#repartitioner.barrierPossible) this.#barrier(batch)
         await flush()
+        await this.#committing
         throw refused
       }
       const placed = this.#repartitioner.take(offset, record).map(each => this.#outgoing(each))
@@ -135,7 +155,7 @@ export class Term {
     return { record, outgoing }
   }
 
-  async #commit(batch: readonly Outgoing[]): Promise<void> {
+  async #commit({ batch, lastSrc, referenceSrc }: Transaction): Promise<void> {
     const { ports, settings, meters, writer, onProgress } = this.#options
     const { names } = settings
     const startMs = ports.clock.monotonicMs()
@@ -149,13 +169,13 @@ export class Term {
             topic: names.topics.log,
             partition: 0,
             offset: last.src + 1n,
-            metadata: `ref=${this.#referenceSrc < 0n ? 0n : this.#referenceSrc}`,
+            metadata: `ref=${referenceSrc < 0n ? 0n : referenceSrc}`,
           }
         : null
     await writer.commitBatch(groupOffset ? { records, groupOffset } : { records })
     meters.commitSeconds.observe((ports.clock.monotonicMs() - startMs) / 1000)
     meters.records.inc(records.length)
-    meters.src.set(Number(this.#lastSrc))
+    meters.src.set(Number(lastSrc))
     if (last) onProgress(last.pos)
   }
 
