@@ -71,7 +71,9 @@ export class Term {
     let ahead = read()
     try {
       while (!signal.aborted) {
-        const [{ records, next }] = await Promise.all([ahead, this.#committing])
+        const fetched = ahead
+        // A transaction that fails ends the term, however long nothing more comes.
+        const { records, next } = await Promise.race([fetched, this.#committing.then(() => fetched)])
         this.#offset = next
         ahead = read()
         await this.#write(records)

@@ -55,6 +55,9 @@ const smallHeap = {
   MALLOC_MMAP_THRESHOLD_: '131072',
 } as const
 
+/** Records of two transactions live at once: in halves of 8 MB each collection would move them. */
+const repartitionHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=32' } as const
+
 /**
  * The bound says how far beyond what lives the old generation may grow before all of it is collected: 1.6 times with 1024 MB,
  * of which a tenth is used. With 512 it is 1.4 times, and a busy settle is collected whole each second; without, 4 times.
@@ -82,7 +85,7 @@ export const ownEnvironment = (
         ...bridgeHeap,
       }
     case 'repartition':
-      return { BARRIER_INTERVAL_MS: `${intervals.barrierMs}`, ...smallHeap }
+      return { BARRIER_INTERVAL_MS: `${intervals.barrierMs}`, ...repartitionHeap }
     case 'settle':
       return {
         STORE_SYNC_MS: `${intervals.storeSyncMs}`,
