@@ -22,7 +22,10 @@ await runService({
   },
   start: async (given, { log, metrics, clock }) => {
     const names = namesOf(given.STREAM)
-    const kafka = openKafkaFrom(given, { clientId: `${names.stream}-repartition`, log, gatherMs: limits.gatherMs })
+    const kafka = openKafkaFrom(given, {
+      ...{ clientId: `${names.stream}-repartition`, log, gatherMs: limits.gatherMs },
+      txWriters: 'threads',
+    })
     const service = new Repartition(
       {
         names,

@@ -55,9 +55,6 @@ const smallHeap = {
   MALLOC_MMAP_THRESHOLD_: '131072',
 } as const
 
-/** Records of two transactions live at once: in halves of 8 MB each collection would move them. */
-const repartitionHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=32' } as const
-
 /**
  * The bound says how far beyond what lives the old generation may grow before all of it is collected: 1.6 times with 1024 MB,
  * of which a tenth is used. With 512 it is 1.4 times, and a busy settle is collected whole each second; without, 4 times.
@@ -68,8 +65,11 @@ const settleHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=32 --max
 const loadHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=32 --max-old-space-size=256' } as const
 const archiveHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=16 --max-old-space-size=256' } as const
 
-/** The bridge takes memory in three threads at once: with one arena they would wait for each other. */
+/** Whoever writes in a thread takes memory in three at once: with one arena they would wait for each other. */
 export const bridgeHeap = { ...smallHeap, MALLOC_ARENA_MAX: '3' } as const
+
+/** Records of two transactions live at once: in halves of 8 MB each collection would move them. */
+const repartitionHeap = { ...bridgeHeap, NODE_OPTIONS: '--max-semi-space-size=32' } as const
 
 /** What one service is told besides. */
 export const ownEnvironment = (
