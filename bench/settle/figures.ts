@@ -31,7 +31,7 @@ export const figuresOf = ({ rounds, latencies, store }: Measured): readonly Figu
 ]
 
 const workload = (rounds: readonly Round[]): string =>
-  `median of ${rounds.length} interleaved rounds of ${rounds[0]?.trades ?? 0} trades; ${exchangeSize.users} users by Zipf ${exchangeSize.zipfExponent}, three markets, fees to the house, half an order that rests beside each trade`
+  `median of ${rounds.length} interleaved rounds of ${rounds[0]?.trades ?? 0} trades; ${exchangeSize.users} users by Zipf ${exchangeSize.zipfExponent}, three markets, fees to the house, half an order that rests beside each trade; each begins when the store has compacted what came before`
 const settled = `the process with its default settings draining user.outputs of ${exchangeSize.partitions} partitions, history and all, the same process in all rounds, as those beside it are, which stands still while they are measured; from the last look that saw nothing taken to its last acknowledged row, by its metrics every 250 ms; the hold of STORE_SYNC_MS before the commits that follow is no part of it`
 
 const rates = (rounds: readonly Round[], store: string): readonly Figure[] => {

@@ -8,6 +8,7 @@ import type { MakerAnswer, MakerQuestion } from './maker/questions.ts'
 import type { ReplacedAnswer, ReplacedQuestion } from './replaced/main.ts'
 import type { DrainedRows } from './service-life.ts'
 import { startSettleLife } from './settle-life.ts'
+import { untilStoreRests } from './store-rest.ts'
 import { type BenchStream, makeKeyspace, makeTables } from './stream.ts'
 
 const rounds = 5
@@ -40,7 +41,7 @@ export const measureThroughput = async (
   slack: StoreSlack,
   say: (line: string) => void,
 ): Promise<readonly Round[]> => {
-  const { names, place, brokers, store, kafka } = stream
+  const { names, place, brokers, store, kafka, cql } = stream
   await using ending = new AsyncDisposableStack()
   const worker = async <Question, Answer>(entry: string, args: readonly string[]) => {
     const started = await Worker.start<object, Question, Answer>(join(import.meta.dirname, entry), args)
@@ -65,12 +66,15 @@ export const measureThroughput = async (
   const round = async (trades: number): Promise<Round> => {
     const { lastPos } = await maker.ask({ kind: 'trade', trades }, within)
     const { ends, ...split } = await repartition.drain({ kafka, names, lastPos, ...within })
+    await untilStoreRests(cql, within)
     slack.late()
     const settle = await life.drain(ends, within)
     slack.usual()
+    await untilStoreRests(cql, within)
     const oneByOne = await replaced.ask({ inFlight: 1, forMs: replacedMs }, within)
     const many = await replaced.ask({ inFlight: manyInFlight, forMs: replacedMs }, within)
     await bare.ask({ kind: 'fold', keep: true }, within)
+    await untilStoreRests(cql, within)
     slack.late()
     const played = await bare.ask({ kind: 'play' }, within)
     return { trades, repartition: split, settle, bare: played, oneByOne, many }
