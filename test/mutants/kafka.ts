@@ -208,6 +208,13 @@ export const kafkaMutants: readonly Mutant[] = [
     caughtBy: unit('runtime/kafka/classify.unit.test.ts', 'what the client itself reports'),
   },
   {
+    name: 'administration is asked several things at once',
+    file: 'runtime/kafka/admin.ts',
+    find: 'this.#atHand.then(() => this.#useNow(doing, action))',
+    replace: 'this.#useNow(doing, action)',
+    caughtBy: contract('what is asked about a topic is answered the same while others are asked about'),
+  },
+  {
     name: "any broker's certificate will do",
     file: 'runtime/kafka/client.ts',
     find: 'rejectUnauthorized: true',
