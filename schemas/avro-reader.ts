@@ -20,10 +20,6 @@ export const readerOf = (type: avro.Type): Reader => told(type, toTheEnd(compile
 export const kindReaderOf = (type: avro.types.RecordType, kind: string): Reader =>
   told(type, toTheEnd(readRecord(type.fields, { kind })))
 
-/** Reads the first `fields` of a record, and nothing after them. */
-export const beginningReaderOf = (type: avro.types.RecordType, fields: number): Reader =>
-  told(type, readRecord(type.fields.slice(0, fields)))
-
 /** Reads the fields of a record that stand before `field`, an array, and whether that one has items; nothing after it. */
 export const untilArrayReaderOf = (type: avro.types.RecordType, field: string): Reader => {
   const read = readRecord(type.fields.slice(0, type.fields.indexOf(type.field(field))))

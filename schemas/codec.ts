@@ -9,7 +9,8 @@ import type {
   UserRecord,
 } from '../core/events.ts'
 import type { Pos, UserId } from '../core/ids.ts'
-import { beginningReaderOf, checkerOf, kindReaderOf, type Reader, readerOf, untilArrayReaderOf } from './avro-reader.ts'
+import { userOf } from '../core/user-of.ts'
+import { checkerOf, kindReaderOf, type Reader, readerOf, untilArrayReaderOf } from './avro-reader.ts'
 import { schemaIds, typeNamed, types } from './avro-types.ts'
 import { DecodeError } from './decode-error.ts'
 
@@ -157,24 +158,19 @@ const outlineOfOutput = (type: avro.types.RecordType): OutlineReader => {
   }
 }
 
-/** n, src and pos: every record of `user.outputs` begins with them. */
-const outlineOfNobody = (type: avro.types.RecordType): OutlineReader => {
-  const read = beginningReaderOf(type, 3)
-  return (body, { what }) => ({ ...(read(body, what) as UserHead), user: null, hasOrders: false })
-}
-
+/** All others are few: they are decoded for it. */
 const outlineOfRare: OutlineReader = (body, { read, what }) => {
-  const record = read(body, what) as Extract<UserRecord, { kind: 'UserCorrection' | 'UserRedrive' }>
+  const record = read(body, what) as UserRecord
   const { n, src, pos } = record
-  return { n, src, pos, user: record.kind === 'UserRedrive' ? record.user : record.correction.user, hasOrders: false }
+  return { n, src, pos, user: userOf(record), hasOrders: false }
 }
 
-const outlineReaderOf = ({ kind, type }: Schema): OutlineReader => {
-  if (kind === 'UserOutput') return outlineOfOutput(type)
-  return kind === 'UserReference' || kind === 'Barrier' ? outlineOfNobody(type) : outlineOfRare
-}
-
-const outlineReaders = new Map([...user.byId.values()].map(schema => [schema, outlineReaderOf(schema)]))
+const outlineReaders = new Map(
+  [...user.byId.values()].map(schema => [
+    schema,
+    schema.kind === 'UserOutput' ? outlineOfOutput(schema.type) : outlineOfRare,
+  ]),
+)
 
 /** Where a record of `user.outputs` stands and whose it is; of most, no more is looked at. @throws DecodeError */
 export const decodeUserOutline = (bytes: Buffer): UserOutline => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { ServiceProcess } from '../../sim/pipeline/service-process.ts'
-import { bridgeHeap, serviceEntries } from '../../sim/pipeline/services.ts'
+import { writerThreadHeap, serviceEntries } from '../../sim/pipeline/services.ts'
 
 const readyWithinMs = 30_000
 
@@ -20,7 +20,7 @@ export const startBridge = async (options: {
       STREAM: options.stream,
       ENGINE_LIVE: `sub:${options.engine.live}`,
       ENGINE_REPLAY: options.engine.replay,
-      ...bridgeHeap,
+      ...writerThreadHeap,
     },
     logFile: join(options.dir, `${options.stream}.log`),
     isReady: ({ msg }) => msg === 'leading from the tail of the log',

@@ -23,7 +23,9 @@ await runService({
   start: async (given, { log, metrics, clock }) => {
     const names = namesOf(given.STREAM)
     const kafka = openKafkaFrom(given, {
-      ...{ clientId: `${names.stream}-repartition`, log, gatherMs: limits.gatherMs },
+      clientId: `${names.stream}-repartition`,
+      log,
+      gatherMs: limits.gatherMs,
       txWriters: 'threads',
     })
     const service = new Repartition(

@@ -107,7 +107,6 @@ export class Term {
         // What stands before it is settled, and behind a barrier, so that everybody can be proven up to here.
         if (this.#repartitioner.barrierPossible) this.#barrier(batch)
         await flush()
-        await this.#committing
         throw refused
       }
       const placed = this.#repartitioner.take(offset, record).map(each => this.#outgoing(each))

@@ -50,20 +50,6 @@ export type FoldNews =
   | { readonly kind: 'healed'; readonly user: UserId; readonly cause: ReplayCause }
   | { readonly kind: 'still-parked'; readonly user: UserId; readonly cause: ReplayCause; readonly refusal: FoldRefusal }
 
-/** Users whose wallet a record needs. */
-export const userOf = (record: UserRecord): UserId | null => {
-  switch (record.kind) {
-    case 'UserOutput':
-    case 'UserRedrive':
-      return record.user
-    case 'UserCorrection':
-      return record.correction.user
-    case 'UserReference':
-    case 'Barrier':
-      return null
-  }
-}
-
 export type BatchFoldOptions = {
   readonly state: PartitionState
   readonly cache: CellCache

@@ -1,10 +1,10 @@
 import type { UserRecord } from '../../core/events.ts'
 import type { Pos, UserId } from '../../core/ids.ts'
+import { userOf } from '../../core/user-of.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { type Fetcher, KafkaFailure, type KafkaPort } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
 import { decodeUserRecord } from '../../schemas/codec.ts'
-import { userOf } from './batch-fold.ts'
 import { settleLimits } from './limits.ts'
 
 /** What of a user's records is wanted: those after a pos, before a number. */

@@ -224,7 +224,9 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
     this.#enter({ kind: 'loading' })
     const { buckets, cql, topic, partition, metrics } = this.#options
     const wallets = await holdWallets(unread, {
-      ...{ cql, cache: this.#cache, signal: this.#giveUp.signal },
+      cql,
+      cache: this.#cache,
+      signal: this.#giveUp.signal,
       proveReads: () => this.#commits.proveReads(),
     })
     const fold = new BatchFold({ state: this.#state, cache: this.#cache, wallets, buckets, pack: this.#pack })
@@ -252,7 +254,7 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
     for (const each of news) this.#tell(each)
     const lastBarrier = barriers.at(-1)?.barrier
     if (lastBarrier) this.#commits.read(lastBarrier.n)
-    const last = userNumbering.place(newest as unknown as UserRecord)
+    const last = userNumbering.place(newest as UserRecord)
     return { history, batch: { cells, wallets: held, barriers, last } }
   }
 

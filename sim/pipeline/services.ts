@@ -66,10 +66,10 @@ const loadHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=32 --max-o
 const archiveHeap = { ...smallHeap, NODE_OPTIONS: '--max-semi-space-size=16 --max-old-space-size=256' } as const
 
 /** Whoever writes in a thread takes memory in three at once: with one arena they would wait for each other. */
-export const bridgeHeap = { ...smallHeap, MALLOC_ARENA_MAX: '3' } as const
+export const writerThreadHeap = { ...smallHeap, MALLOC_ARENA_MAX: '3' } as const
 
 /** Records of two transactions live at once: in halves of 8 MB each collection would move them. */
-const repartitionHeap = { ...bridgeHeap, NODE_OPTIONS: '--max-semi-space-size=32' } as const
+const repartitionHeap = { ...writerThreadHeap, NODE_OPTIONS: '--max-semi-space-size=32' } as const
 
 /** What one service is told besides. */
 export const ownEnvironment = (
@@ -82,7 +82,7 @@ export const ownEnvironment = (
         ENGINE_LIVE: `sub:${engine.live}`,
         ENGINE_REPLAY: engine.replay,
         TICK_MS: `${intervals.tickMs}`,
-        ...bridgeHeap,
+        ...writerThreadHeap,
       }
     case 'repartition':
       return { BARRIER_INTERVAL_MS: `${intervals.barrierMs}`, ...repartitionHeap }

@@ -1,8 +1,9 @@
 import type { UserRecord } from '../../../core/events.ts'
 import type { Cell } from '../../../core/fold.ts'
 import type { AssetId, Pos, UserId } from '../../../core/ids.ts'
+import { userOf } from '../../../core/user-of.ts'
 import { bucketRules } from '../../../schemas/cql/placement.ts'
-import { BatchFold, type BatchRows, type PartitionState, userOf } from '../batch-fold.ts'
+import { BatchFold, type BatchRows, type PartitionState } from '../batch-fold.ts'
 import { CellCache, type Wallet } from '../cell-cache.ts'
 import { OpenOrders } from '../open-orders.ts'
 

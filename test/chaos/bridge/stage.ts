@@ -7,7 +7,7 @@ import { topicSpecs } from '../../../ops/init/topics.ts'
 import type { KafkaPort } from '../../../runtime/kafka/port.ts'
 import { namesOf, type StreamNames } from '../../../runtime/names.ts'
 import { toCommitted } from '../../../runtime/reader/progress.ts'
-import { bridgeHeap } from '../../../sim/pipeline/services.ts'
+import { writerThreadHeap } from '../../../sim/pipeline/services.ts'
 import type { ChaosRun } from '../chaos-run.ts'
 import { engineSettings } from '../engine-settings.ts'
 import { Leg, portOf } from '../leg.ts'
@@ -113,7 +113,7 @@ const bridgeSettings = ({
   ENGINE_LIVE: `sub:tcp://${host}:${legs.live.port}`,
   ENGINE_REPLAY: `tcp://${host}:${legs.replay.port}`,
   TICK_MS: '1000',
-  ...bridgeHeap,
+  ...writerThreadHeap,
   // What ends is started again at once.
   STOP_LINGER_MS: '0',
 })
