@@ -8,7 +8,14 @@ import { BenchService, patient, type Place } from './service.ts'
 import { closingBarriers, offsetOfLast } from './tails.ts'
 
 /** An answer with all metrics costs the service some milliseconds, which are no part of its work. */
-export const pollMs = 250
+export const pollMs = 500
+/** Where a drain begins and where it ends: whoever looks seldom there takes the time to be longer than it was. */
+const edgePollMs = 50
+const nearEnd = 0.95
+/** For a figure's method. */
+export const lookedAt = `by its metrics every ${pollMs} ms, and every ${edgePollMs} where it begins and ends`
+/** The least share that is told once anything is done, and by whoever can't tell more. */
+export const begun = 0.001
 const closeWithinMs = 30_000
 
 export type Drained = {
@@ -60,7 +67,7 @@ export class RepartitionLife {
     service.goOn()
     const progress = async () => {
       const at = sumsOfMetrics(await service.metrics()).get('settle_repartition_src') ?? 0
-      return at === this.#src ? 'nothing' : at >= Number(src) ? 'all' : 'some'
+      return (at - this.#src) / (Number(src) - this.#src)
     }
     const drained = await follow(service, { progress, withinMs })
     const ends = await closingBarriers(kafka, names, { src, withinMs: closeWithinMs })
@@ -79,25 +86,26 @@ export class RepartitionLife {
   }
 }
 
-type Progress = 'nothing' | 'some' | 'all'
-
 /** Something that looks on while a service drains. */
 export type Onlooker = { look(records: number, pid: number): void }
 
+export type Followed = {
+  /** The share that is done: 0 while nothing is, 1 or more when everything is. */
+  readonly progress: () => Promise<number>
+  readonly withinMs: number
+}
+
 /** Looks at a service until it has done everything. @throws Error when that takes too long */
-export const follow = async (
-  { pid }: BenchService,
-  { progress, withinMs }: { readonly progress: () => Promise<Progress>; readonly withinMs: number },
-): Promise<Drained> => {
+export const follow = async ({ pid }: BenchService, { progress, withinMs }: Followed): Promise<Drained> => {
   const deadline = performance.now() + withinMs
   let start = { ms: performance.now(), cpuUs: cpuUs(pid) }
   for (;;) {
     // Taken before it is asked: what it answers may be a moment newer, and the time is rather told too long.
     const now = { ms: performance.now(), cpuUs: cpuUs(pid) }
-    const found = await progress()
-    if (found === 'nothing') start = now
-    if (found === 'all') return { seconds: (performance.now() - start.ms) / 1000, cpuUs: cpuUs(pid) - start.cpuUs }
+    const done = await progress()
+    if (done === 0) start = now
+    if (done >= 1) return { seconds: (performance.now() - start.ms) / 1000, cpuUs: cpuUs(pid) - start.cpuUs }
     if (now.ms > deadline) throw new Error(`not drained within ${withinMs} ms`)
-    await pause(pollMs)
+    await pause(done === 0 || done > nearEnd ? edgePollMs : pollMs)
   }
 }

@@ -1,6 +1,7 @@
 import { type Figure, lessIsBetter, moreIsBetter } from '../figure.ts'
 import { median, type Quantiles } from '../statistics.ts'
 import { exchangeSize } from './exchange.ts'
+import { lookedAt } from './drain.ts'
 import { ordersPerSecond, type LatencyRound, paceSeconds, probesPerSecond } from './latency.ts'
 import { inFlight } from './places.ts'
 import { lookEveryMs } from './prober.ts'
@@ -32,7 +33,7 @@ export const figuresOf = ({ rounds, latencies, store }: Measured): readonly Figu
 
 const workload = (rounds: readonly Round[]): string =>
   `median of ${rounds.length} interleaved rounds of ${rounds[0]?.trades ?? 0} trades; ${exchangeSize.users} users by Zipf ${exchangeSize.zipfExponent}, three markets, fees to the house, half an order that rests beside each trade; each begins when the store has compacted what came before`
-const settled = `the process with its default settings draining user.outputs of ${exchangeSize.partitions} partitions, history and all, the same process in all rounds, as those beside it are, which stands still while they are measured; from the last look that saw nothing taken to its last acknowledged row, by its metrics every 250 ms; the hold of STORE_SYNC_MS before the commits that follow is no part of it`
+const settled = `the process with its default settings draining user.outputs of ${exchangeSize.partitions} partitions, history and all, the same process in all rounds, as those beside it are, which stands still while they are measured; from the last look that saw nothing taken to its last acknowledged row, ${lookedAt}; the hold of STORE_SYNC_MS before the commits that follow is no part of it`
 
 const rates = (rounds: readonly Round[], store: string): readonly Figure[] => {
   const ours = median(rounds.map(settleRate))

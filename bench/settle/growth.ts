@@ -1,8 +1,9 @@
 import { mean } from '../statistics.ts'
 import { residentMb } from '../process-stats.ts'
-import type { Onlooker } from './drain.ts'
+import { type Onlooker, pollMs } from './drain.ts'
 
-const sampleMs = 250
+/** Not more often where a drain is looked at more often: no stretch weighs more than another. */
+export const sampleMs = pollMs
 
 export type MemoryAlong = { readonly maxMb: number; readonly atTenthMb: number; readonly atEndMb: number }
 

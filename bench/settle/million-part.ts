@@ -4,7 +4,7 @@ import type { Part } from '../part.ts'
 import { Worker } from '../worker.ts'
 import { checkBalances } from './check-balances.ts'
 import { drainByRepartition } from './drain.ts'
-import { type MemoryAlong, MemoryOfDrain } from './growth.ts'
+import { type MemoryAlong, MemoryOfDrain, sampleMs } from './growth.ts'
 import type { MakerAnswer, MakerQuestion } from './maker/questions.ts'
 import { startSettleLife } from './settle-life.ts'
 import { openStream } from './stream.ts'
@@ -71,7 +71,7 @@ export const figuresOfGrowth = (measured: {
   readonly memory: MemoryAlong
 }): readonly Figure[] => {
   const drained = 'one process of settle with its default settings draining'
-  const sampled = `VmRSS of ${drained} ${many} trades, sampled each 250 ms`
+  const sampled = `VmRSS of ${drained} ${many} trades, sampled each ${sampleMs} ms`
   return [
     moreIsBetter({
       name: `rate over ${many} trades, beside ${few}`,

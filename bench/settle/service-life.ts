@@ -1,12 +1,14 @@
 import type { Pos } from '../../core/ids.ts'
 import { sumsOfMetrics } from '../../sim/pipeline/metrics-text.ts'
 import type { ServiceName } from '../../sim/pipeline/services.ts'
-import { type Drained, follow, type Onlooker } from './drain.ts'
+import { begun, type Drained, follow, type Onlooker } from './drain.ts'
 import { byLabel } from './metrics.ts'
 import { BenchService, patient, type Place } from './service.ts'
 
 /** pos of the last record of each partition. */
 export type Ends = ReadonlyMap<number, Pos>
+/** The same as the metrics have it. */
+type Positions = ReadonlyMap<string, number>
 type Counted = { readonly rows: number; readonly records: number }
 export type DrainedRows = Drained & Counted
 
@@ -51,13 +53,15 @@ export class ServiceLife {
     const before = this.#before
     service.goOn()
     let counted = before
+    let from: Positions | null = null
     const progress = async () => {
       const text = await service.metrics()
       counted = this.#counted(text)
       const records = counted.records - before.records
       onlooker?.look(records, service.pid)
-      if (records === 0) return 'nothing'
-      return this.#isAt(ends, text) ? 'all' : 'some'
+      const at = this.#positions(text)
+      from ??= at
+      return records === 0 ? 0 : shareDone({ from, at, ends })
     }
     const drained = await follow(service, { progress, withinMs })
     await afterwards?.(ends)
@@ -76,9 +80,8 @@ export class ServiceLife {
   }
 
   /** settle tells of what the store acknowledged, load of what it committed. */
-  #isAt(ends: Ends, metrics: string): boolean {
-    const at = byLabel(metrics, `settle_${this.#name}_last_pos`, 'partition')
-    return [...ends].every(([partition, pos]) => at.get(`${partition}`) === Number(pos))
+  #positions(metrics: string): Positions {
+    return byLabel(metrics, `settle_${this.#name}_last_pos`, 'partition')
   }
 
   stop(): Promise<void> {
@@ -89,4 +92,13 @@ export class ServiceLife {
   kill(): Promise<void> {
     return this.#service.kill()
   }
+}
+
+/** Of the partition that is furthest behind. */
+const shareDone = ({ from, at, ends }: { readonly from: Positions; readonly at: Positions; readonly ends: Ends }) => {
+  const shares = [...ends].map(([partition, end]) => {
+    const [first, now] = [from.get(`${partition}`) ?? 0, at.get(`${partition}`) ?? 0]
+    return now >= Number(end) ? 1 : (now - first) / (Number(end) - first)
+  })
+  return Math.max(begun, Math.min(...shares))
 }

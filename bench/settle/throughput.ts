@@ -65,6 +65,7 @@ export const measureThroughput = async (
 
   const round = async (trades: number): Promise<Round> => {
     const { lastPos } = await maker.ask({ kind: 'trade', trades }, within)
+    await untilStoreRests(cql, within)
     const { ends, ...split } = await repartition.drain({ kafka, names, lastPos, ...within })
     await untilStoreRests(cql, within)
     slack.late()

@@ -1,6 +1,6 @@
 import type { Pos } from '../../core/ids.ts'
 import { sumsOfMetrics } from '../../sim/pipeline/metrics-text.ts'
-import { follow, type Onlooker } from '../settle/drain.ts'
+import { begun, follow, type Onlooker } from '../settle/drain.ts'
 import { byLabel } from '../settle/metrics.ts'
 import { BenchService, type Place } from '../settle/service.ts'
 import type { DrainedRows, Ends } from '../settle/service-life.ts'
@@ -35,10 +35,10 @@ export const drainByArchive = async (
     const progress = async () => {
       text = await service.metrics()
       onlooker?.look(count('records'), service.pid)
-      if (count('records') === 0) return 'nothing'
+      if (count('records') === 0) return 0
       const taken = byLabel(text, 'settle_archive_last_pos', 'topic', 'partition')
       // A partition finishes its window before it takes the first record of the next.
-      return all.every(([partition, pos]) => taken.get(partition) === Number(pos)) ? 'all' : 'some'
+      return all.every(([partition, pos]) => taken.get(partition) === Number(pos)) ? 1 : begun
     }
     const drained = await follow(service, { progress, withinMs })
     await service.stop()

@@ -1,5 +1,7 @@
 import { type Figure, lessIsBetter, moreIsBetter } from '../figure.ts'
 import { exchangeSize } from '../settle/exchange.ts'
+import { sampleMs } from '../settle/growth.ts'
+import { lookedAt } from '../settle/drain.ts'
 import { median, type Quantiles } from '../statistics.ts'
 import { type Freshness, type ordersPerSecond, probesPerSecond } from './freshness.ts'
 import type { LongDrain } from './long-drains.ts'
@@ -42,7 +44,7 @@ const rates = (rounds: readonly Round[]): readonly Figure[] => {
       reference: median(rounds.map(({ curl }) => curl.rows / curl.seconds)),
       bar: bars.loadOfCurl,
       unit: 'rows/s',
-      method: `${how}; the process with its default settings draining user.outputs into the stand-in of StarRocks, ${rows} rows, the same process in all rounds, which stands still while the others are measured, after two rounds that are not; from the last look that saw nothing taken to the first that saw all of it visible and committed, by its metrics every 250 ms; reference: one run of curl that posts the bodies which load's own code makes of the same records, ${posted} rows, in batches as large, prepared in files, not compressed as load's are not, as many at once as load has under way, into the same tables of another database of the same stand-in, from its start to its end; neither database has its views, which the stand-in would rebuild in the middle; in the end both hold equal rows`,
+      method: `${how}; the process with its default settings draining user.outputs into the stand-in of StarRocks, ${rows} rows, the same process in all rounds, which stands still while the others are measured, after two rounds that are not; from the last look that saw nothing taken to the first that saw all of it visible and committed, ${lookedAt}; reference: one run of curl that posts the bodies which load's own code makes of the same records, ${posted} rows, in batches as large, prepared in files, not compressed as load's are not, as many at once as load has under way, into the same tables of another database of the same stand-in, from its start to its end; neither database has its views, which the stand-in would rebuild in the middle; in the end both hold equal rows`,
     }),
     moreIsBetter({
       name: 'archive, topics to final CSV, beside cp',
@@ -56,7 +58,7 @@ const rates = (rounds: readonly Round[]): readonly Figure[] => {
 }
 
 const memoryOf = (name: string, { rows, memory }: LongDrain): readonly Figure[] => {
-  const sampled = `VmRSS of one process of ${name} with its default settings draining ${rows} rows at once, sampled each 250 ms`
+  const sampled = `VmRSS of one process of ${name} with its default settings draining ${rows} rows at once, sampled each ${sampleMs} ms`
   return [
     lessIsBetter({
       ...{ name: `resident memory of ${name}, most`, ours: memory.maxMb, reference: bars.memoryMb, bar: 1, unit: 'MB' },
