@@ -59,8 +59,6 @@ type OwnerState =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'loading' }
   | { readonly kind: 'reading-again' }
-  | { readonly kind: 'writing-history' }
-  | { readonly kind: 'waiting-for-cells' }
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly error: unknown }
 
@@ -73,10 +71,10 @@ type Batch = Pick<BatchRows, 'cells' | 'wallets'> & {
 type Folded = { readonly history: BatchRows['history']; readonly batch: Batch }
 
 /**
- * One partition for as long as it is owned. Records queue up; what queued while the last batch was under way is the
- * next one. Each batch goes through: wallets loaded → folded → history acknowledged → cells acknowledged → its barriers
- * held → committed. The history of one batch may be under way while the cells of the one before are; cells of two
- * batches never are.
+ * One partition for as long as it is owned. Records queue up; what queued while the last batch was folded, or waited for
+ * its place, is the next one. Each batch goes through: wallets loaded → folded → history acknowledged → cells
+ * acknowledged → its barriers held → committed. Batches are folded, and their history is written, while those before
+ * them are being written; cells of two batches never are under way together.
  */
 export class PartitionOwner implements PartitionWorker<UserOutline> {
   readonly #options: OwnerOptions
@@ -96,6 +94,8 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
   #isAtWork = false
   #wake = Promise.withResolvers<void>()
   #taken = Promise.withResolvers<void>()
+  /** Every batch folded so far is acknowledged. */
+  #written: Promise<void> = Promise.resolve()
   #running: Promise<unknown> = Promise.resolve()
 
   private constructor(options: OwnerOptions, commits: BarrierCommits, parked: PartitionState['parked']) {
@@ -160,30 +160,12 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
   }
 
   async #settle(): Promise<void> {
-    let cells: Promise<void> = Promise.resolve()
     for (;;) {
-      const batch = await this.#prepare(cells)
-      if (!batch) return cells
-      cells = this.#writeCells(batch)
-      // Awaited with the next batch; until then a failure must not go unheard.
-      cells.catch((error: unknown) => this.#fail(error))
-    }
-  }
-
-  /** The next batch, folded, its history acknowledged and the cells `before` too; null when the owner ends. */
-  async #prepare(before: Promise<void>): Promise<Batch | null> {
-    const folded = await this.#foldNext()
-    if (!folded) return null
-    const { history, batch } = folded
-    try {
-      this.#enter({ kind: 'writing-history' })
-      await this.#write('history', history)
-      this.#enter({ kind: 'waiting-for-cells' })
-      await before
-      return batch
-    } catch (error) {
-      this.#options.batches.leave()
-      throw error
+      const folded = await this.#foldNext()
+      if (!folded) return this.#written
+      this.#written = this.#writeBatch(folded, this.#written)
+      // Awaited by the next batch; until then a failure must not go unheard.
+      this.#written.catch((error: unknown) => this.#fail(error))
     }
   }
 
@@ -242,9 +224,10 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
       newest = record
     }
     for (const [kind, count] of kinds) metrics.records.inc({ kind }, count)
-    // Each round brings every user that waits at least one record further.
+    // Each round brings every user that waits at least one record further, from what the store has of those before.
     while (fold.waiting.size > 0) {
       this.#enter({ kind: 'reading-again' })
+      await this.#written
       await this.#write('history', fold.drainHistory())
       const { waiting } = fold
       const outcomes = await this.#readAgain(waiting)
@@ -331,10 +314,16 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
     return promise
   }
 
-  /** Gives the batch's place back at its end, whatever that is. */
-  async #writeCells({ cells, wallets, barriers, last }: Batch): Promise<void> {
+  /**
+   * Its cells go out once its history is acknowledged, and the batch `before` with all that it has. Gives the batch's
+   * place back at its end, whatever that is.
+   */
+  async #writeBatch({ history, batch }: Folded, before: Promise<void>): Promise<void> {
     const { clock, metrics, log, partition, conservation, batches } = this.#options
+    const { cells, wallets, barriers, last } = batch
     try {
+      await this.#write('history', history)
+      await before
       await this.#write('cells', cells)
     } finally {
       batches.leave()

@@ -15,6 +15,8 @@ const seeds: readonly (readonly [seed: number, shown: string])[] = [
   [35, 'a partition that comes back to an owner that had it before'],
   [42, 'nodes that fall silent while writes wait for their sync'],
   [411, 'a repartition that was thrown out and goes on to write'],
+  [43, 'a cell that one replica has, and a power cut before another has it'],
+  [11, 'a node that falls silent with rows that no other has yet'],
   [624, 'an order whose last row one replica does not have'],
 ]
 
