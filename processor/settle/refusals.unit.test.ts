@@ -103,6 +103,34 @@ describe('an output that the log lost', () => {
     )
   })
 
+  test('is looked for once all history before is acknowledged, for where it goes on follows from that', async () => {
+    const exchange = new TinyExchange()
+    const user = userId(1n)
+    const outputs = [1, 2, 1, 1].map(asset => exchange.take({ kind: 'deposit', user: 1, asset, amount: 100 }))
+    const world = new SettledWorld(topicWithout(outputs, outputs[2] as EngineOutput))
+    const slow = Promise.withResolvers<void>()
+    let [begun, underWay, askedTooEarly] = [0, false, false]
+    world.store.hooks.onWrite = async ([row]) => {
+      if (!row?.cql.startsWith('INSERT INTO history ') || row.params[0] !== user) return
+      // That of the other asset, which stands between the cell and the change that does not follow.
+      if (++begun !== 2) return
+      underWay = true
+      await slow.promise
+      underWay = false
+    }
+    world.store.hooks.onQuery = (cql, params) => {
+      if (cql.includes('FROM history_buckets') && params[0] === user) askedTooEarly ||= underWay
+    }
+    void world.start({ batchRecords: 1 })
+    world.kafka.fill(world.topic.records)
+    let turns = 0
+    await world.until('an early question, or none for long', () => askedTooEarly || (underWay && ++turns > 100))
+    slow.resolve()
+    await world.settled()
+    await world.stop()
+    expect(askedTooEarly).toBe(false)
+  })
+
   test('heals by Corrections, in any order, through restarts; a rewind brings the same rows again', async () => {
     const plan = fc.tuple(withLoss, fc.nat(), fc.boolean())
     await fc.assert(

@@ -150,6 +150,14 @@ const foldMutants: readonly RuleMutant[] = [
     caughtBy: bySeed(1, survives),
   },
   {
+    name: 'the log is read again while batches before are being written',
+    rule: 'settle 5',
+    file: owner,
+    find: '      await this.#written\n      await',
+    replace: '      await',
+    caughtBy: inRefusals('is looked for once all history before is acknowledged', 'to be false'),
+  },
+  {
     name: 'history waits until the user is no longer parked',
     rule: 'settle 6',
     file: batch,
