@@ -1,6 +1,7 @@
 import type { LogRecord } from '../../core/events.ts'
 import type { Pos } from '../../core/ids.ts'
 import { userKey } from '../../core/partition.ts'
+import { userOf } from '../../core/user-of.ts'
 import type { Fetcher, KafkaRecord, OutgoingRecord, TxWriter } from '../../runtime/kafka/port.ts'
 import { refuse, type Stop } from '../../runtime/stop.ts'
 import { decodeLogRecord, encodeUserRecord } from '../../schemas/codec.ts'
@@ -218,14 +219,6 @@ const outputRefused = (offset: bigint, { kind, pos, at }: LogRecord, { kind: cod
 }
 
 const keyOf = (record: Placed['record']): Buffer | null => {
-  switch (record.kind) {
-    case 'UserOutput':
-    case 'UserRedrive':
-      return userKey(record.user)
-    case 'UserCorrection':
-      return userKey(record.correction.user)
-    case 'UserReference':
-    case 'Barrier':
-      return null
-  }
+  const user = userOf(record)
+  return user === null ? null : userKey(user)
 }
