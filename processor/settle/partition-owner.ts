@@ -163,7 +163,7 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
     for (;;) {
       const folded = await this.#foldNext()
       if (!folded) return this.#written
-      this.#written = this.#writeBatch(folded, this.#written)
+      this.#written = this.#writeBatch(folded)
       // Awaited by the next batch; until then a failure must not go unheard.
       this.#written.catch((error: unknown) => this.#fail(error))
     }
@@ -314,15 +314,22 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
     return promise
   }
 
+  /** Nobody who waits for the cells holds the rows of the history, which may be acknowledged long before. */
+  #writeBatch({ history, batch }: Folded): Promise<void> {
+    return this.#writeCells(batch, { history: this.#write('history', history), before: this.#written })
+  }
+
   /**
-   * Its cells go out once its history is acknowledged, and the batch `before` with all that it has. Gives the batch's
-   * place back at its end, whatever that is.
+   * Once the batch's history is acknowledged, and the batch `before` with all that it has. Gives the batch's place back
+   * at its end, whatever that is.
    */
-  async #writeBatch({ history, batch }: Folded, before: Promise<void>): Promise<void> {
+  async #writeCells(
+    { cells, wallets, barriers, last }: Batch,
+    { history, before }: { readonly history: Promise<void>; readonly before: Promise<void> },
+  ): Promise<void> {
     const { clock, metrics, log, partition, conservation, batches } = this.#options
-    const { cells, wallets, barriers, last } = batch
     try {
-      await this.#write('history', history)
+      await history
       await before
       await this.#write('cells', cells)
     } finally {
