@@ -60,31 +60,43 @@ export const foldChanges = (cellOf: (asset: AssetId) => Cell, record: Foldable):
   let already = 0
   for (const { index, value: change } of record.changes) {
     const cell = cells.get(change.asset) ?? cellOf(change.asset)
-    const refuse = (kind: FoldRefusal['kind'], why: string): FoldResult => ({
-      kind: 'refused',
-      refusal: { kind, change, index, cell, message: `${named(change)}: ${why}` },
-    })
-    if (change.user !== record.user) return refuse('OtherUser', `it stands in a record of user ${record.user}`)
+    if (change.user !== record.user)
+      return refused('OtherUser', { change, index, cell }, `it stands in a record of user ${record.user}`)
     if (change.version <= cell.version) {
       already++
       continue
     }
     if (change.version !== cell.version + 1n)
-      return refuse('VersionAhead', `the cell is at version ${cell.version}, so ${cell.version + 1n} is missing`)
+      return refused(
+        'VersionAhead',
+        { change, index, cell },
+        `the cell is at version ${cell.version}, so ${cell.version + 1n} is missing`,
+      )
     const available = cell.available + change.deltaAvailable
     const frozen = cell.frozen + change.deltaFrozen
-    // Numbers become text only when they are told: that costs many times the sum.
-    const result = (): string =>
-      `${cell.available} ${signed(change.deltaAvailable)} available and ${cell.frozen} ${signed(change.deltaFrozen)} frozen`
-    if (!isAmount(available) || !isAmount(frozen)) return refuse('Overflow', `${result()} do not fit an int64`)
-    if (available < 0n || frozen < 0n) return refuse('Negative', `${result()} go below zero`)
+    if (!isAmount(available) || !isAmount(frozen))
+      return refused('Overflow', { change, index, cell }, `${sumOf(cell, change)} do not fit an int64`)
+    if (available < 0n || frozen < 0n)
+      return refused('Negative', { change, index, cell }, `${sumOf(cell, change)} go below zero`)
     if (available !== change.available || frozen !== change.frozen)
-      return refuse('Unequal', `${result()} are not the engine's ${change.available} and ${change.frozen}`)
+      return refused(
+        'Unequal',
+        { change, index, cell },
+        `${sumOf(cell, change)} are not the engine's ${change.available} and ${change.frozen}`,
+      )
     cells.set(change.asset, { available, frozen, version: change.version, pos: record.pos })
   }
   return { kind: 'applied', cells, applied: record.changes.length - already, already }
 }
 
+const refused = (
+  kind: FoldRefusal['kind'],
+  met: Pick<FoldRefusal, 'change' | 'index' | 'cell'>,
+  why: string,
+): FoldResult => ({ kind: 'refused', refusal: { kind, ...met, message: `${named(met.change)}: ${why}` } })
+
+const sumOf = (cell: Cell, { deltaAvailable, deltaFrozen }: BalanceChange): string =>
+  `${cell.available} ${signed(deltaAvailable)} available and ${cell.frozen} ${signed(deltaFrozen)} frozen`
 const named = (change: BalanceChange): string =>
   `change of user ${change.user}, asset ${change.asset}, version ${change.version} (${change.reason} ${change.ref})`
 const signed = (delta: bigint): string => (delta < 0n ? `- ${-delta}` : `+ ${delta}`)

@@ -26,11 +26,14 @@ export type PartitionState = {
 
 export type Parking = { readonly pos: Pos; readonly asset: AssetId; readonly version: bigint }
 
+/** One inner list per partition key; whoever writes them takes each out. */
+export type RowGroups = (readonly CqlStatement[])[]
+
 export type BatchRows = {
-  /** From the events alone; all of them acknowledged before any cell is sent. One inner list per partition key. */
-  readonly history: readonly (readonly CqlStatement[])[]
+  /** From the events alone; all of them acknowledged before any cell is sent. */
+  readonly history: RowGroups
   /** Balances, open orders and intervals. */
-  readonly cells: readonly (readonly CqlStatement[])[]
+  readonly cells: RowGroups
   readonly wallets: readonly Wallet[]
   /** What became of users whose balances did not follow. */
   readonly news: readonly FoldNews[]
@@ -106,7 +109,7 @@ export class BatchFold {
   }
 
   /** History so far: the store must have it before the log is read again, which goes on from the buckets there. */
-  drainHistory(): readonly (readonly CqlStatement[])[] {
+  drainHistory(): RowGroups {
     return this.#history.drain()
   }
 
@@ -249,7 +252,7 @@ const causeUser = (record: ReplayCause): UserId =>
   record.kind === 'UserCorrection' ? record.correction.user : record.user
 
 const takeUnwritten = (wallet: Wallet): CqlStatement[] => {
-  const rows = [...wallet.unwritten].map(asset => balanceRow(wallet.user, asset, wallet.cells.get(asset) ?? emptyCell))
-  wallet.unwritten.clear()
-  return [...rows, ...(wallet.openOrders?.drain() ?? [])]
+  const { user, cells, unwritten, openOrders } = wallet
+  const rows = unwritten.drain().map(asset => balanceRow(user, asset, cells.get(asset) ?? emptyCell))
+  return [...rows, ...(openOrders?.drain() ?? [])]
 }

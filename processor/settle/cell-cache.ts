@@ -3,13 +3,14 @@ import type { Cell } from '../../core/fold.ts'
 import type { AssetId, UserId } from '../../core/ids.ts'
 import type { Bucket } from './history-buckets.ts'
 import type { OpenOrders } from './open-orders.ts'
+import { Unwritten } from './unwritten.ts'
 
 /** What this owner knows of one user: all balances (an asset that is not here has no cell), and where history goes on. */
 export type Wallet = {
   readonly user: UserId
   readonly cells: Map<AssetId, Cell>
   /** Cells to be written: changed, or loaded and not yet written again. */
-  readonly unwritten: Set<AssetId>
+  readonly unwritten: Unwritten<AssetId>
   /** Batches under way that use it; it can't be evicted before they are acknowledged. */
   holds: number
   /** The bucket of the last history row; null before the user's first. */
@@ -57,7 +58,7 @@ export class CellCache {
     const wallet: Wallet = {
       user,
       cells: new Map(cells),
-      unwritten: new Set(cells.keys()),
+      unwritten: new Unwritten(cells.keys()),
       holds: 0,
       bucket,
       bucketReasserted: false,
@@ -104,7 +105,7 @@ export class CellCache {
   evict(): void {
     for (const [user, wallet] of this.#wallets) {
       if (this.#cells <= this.#maxCells) return
-      if (wallet.holds > 0 || wallet.unwritten.size > 0 || wallet.openOrders?.isWritten === false) continue
+      if (wallet.holds > 0 || !wallet.unwritten.isEmpty || wallet.openOrders?.isWritten === false) continue
       this.#wallets.delete(user)
       this.#cells -= wallet.weight
     }

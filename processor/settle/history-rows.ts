@@ -49,7 +49,7 @@ export class HistoryRows {
   }
 
   /** The statements gathered since the last time, one list per partition key. */
-  drain(): readonly (readonly CqlStatement[])[] {
+  drain(): CqlStatement[][] {
     for (const [user, buckets] of this.#buckets)
       for (const bucket of buckets) this.#add(this.#users, user, bucketRow(user, bucket))
     for (const gathered of [this.#orders, this.#trades, this.#history, this.#users, this.#buckets]) gathered.clear()

@@ -11,7 +11,14 @@ import { decoded, type PartitionWorker, type ReadRecord, ReopenPartition } from 
 import type { UserOutline } from '../../schemas/codec.ts'
 import type { BucketRules } from '../../schemas/cql/placement.ts'
 import { BarrierCommits } from './barrier-commits.ts'
-import { BatchFold, type BatchRows, type FoldNews, type PartitionState, type Waiting } from './batch-fold.ts'
+import {
+  BatchFold,
+  type BatchRows,
+  type FoldNews,
+  type PartitionState,
+  type RowGroups,
+  type Waiting,
+} from './batch-fold.ts'
 import { CellCache } from './cell-cache.ts'
 import type { Conservation } from './conservation.ts'
 import { readBucket } from './history-buckets.ts'
@@ -285,24 +292,25 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
 
   /**
    * The batch's share of the requests under way: a group that waits here is bytes, one that waits for the store much more.
-   * Whatever fails ends the owner: nothing more is begun.
+   * A group is let go of once it is on its way, whoever still has the list. Whatever fails ends the owner: nothing more
+   * is begun.
    */
-  #write(phase: 'history' | 'cells', groups: readonly (readonly CqlStatement[])[]): Promise<void> {
+  #write(phase: 'history' | 'cells', groups: RowGroups): Promise<void> {
     const { cql, metrics, writesAtOnce } = this.#options
     const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const rows = groups.reduce((sum, { length }) => sum + length, 0)
     let next = 0
     let left = groups.length
     // No loop that awaits each write: it would outlive them, be moved to the old generation, and keep the last of them there.
     const begin = (): void => {
-      const statements = groups[next++]
-      if (statements) cql.write(statements, this.#giveUp.signal).then(end, fail)
+      const statements = groups[next]
+      if (!statements) return
+      groups[next++] = onItsWay
+      cql.write(statements, this.#giveUp.signal).then(end, fail)
     }
     const end = (): void => {
       if (--left > 0) return begin()
-      metrics.rows.inc(
-        { phase },
-        groups.reduce((rows, { length }) => rows + length, 0),
-      )
+      metrics.rows.inc({ phase }, rows)
       resolve()
     }
     const fail = (error: unknown): void => {
@@ -380,6 +388,9 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
     this.#loop = state
   }
 }
+
+/** In the place of a group that was sent. */
+const onItsWay: readonly CqlStatement[] = []
 
 const codeOf = (error: unknown): string => {
   if (error instanceof KafkaFailure) return error.kind

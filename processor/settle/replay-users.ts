@@ -1,7 +1,6 @@
 import type { UserId, Pos } from '../../core/ids.ts'
-import type { CqlStatement } from '../../runtime/cql/port.ts'
 import type { BucketRules } from '../../schemas/cql/placement.ts'
-import type { Waiting } from './batch-fold.ts'
+import type { RowGroups, Waiting } from './batch-fold.ts'
 import type { Bucket } from './history-buckets.ts'
 import { HistoryRows, type Pack } from './history-rows.ts'
 import { settleLimits } from './limits.ts'
@@ -13,7 +12,7 @@ type Rereading = {
   readonly buckets: BucketRules
   readonly pack: Pack
   readonly readBucket: (place: { readonly user: UserId; readonly pos: Pos }) => Promise<Bucket | null>
-  readonly writeHistory: (groups: readonly (readonly CqlStatement[])[]) => Promise<void>
+  readonly writeHistory: (groups: RowGroups) => Promise<void>
 }
 
 /**

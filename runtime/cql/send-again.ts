@@ -1,4 +1,4 @@
-import { Bag } from '../bag.ts'
+import { Bag, type Kept } from '../bag.ts'
 import type { Clock } from '../clock.ts'
 import { InFlight } from '../in-flight.ts'
 import type { Log } from '../log.ts'
@@ -18,12 +18,18 @@ export type SendAgainOptions = {
   readonly tryForMs?: number
 }
 
+/** A request that whoever made it may give up. */
+type Waiting = { readonly what: string; readonly reject: (error: CqlFailure) => void }
+
+const givenUp = (what: string): CqlFailure =>
+  new CqlFailure('aborted', 'aborted', `given up before it was acknowledged: ${what}`)
+
 /** Makes requests of the store until they succeed, are refused, or last too long; a bounded number at once. */
 export class SendAgain {
   readonly #options: SendAgainOptions
   /** The driver itself has no backpressure: it refuses or drowns. */
   readonly #inFlight: InFlight
-  readonly #aborts = new WeakMap<AbortSignal, Bag<() => void>>()
+  readonly #aborts = new WeakMap<AbortSignal, Bag<Waiting>>()
   #toldMs = Number.NEGATIVE_INFINITY
   /** Requests that failed since the last line about it. */
   #untold = 0
@@ -41,12 +47,20 @@ export class SendAgain {
     for (;;) {
       const place = this.#inFlight.enter()
       if (place) await place
+      let kept: Kept<Waiting> | undefined
       try {
-        return await this.#untilAborted(request, signal, what)
+        if (!signal) return await request()
+        if (signal.aborted) throw givenUp(what)
+        // An answer that comes after the abort is of no use any more; nobody waits for it.
+        const { promise, resolve, reject } = Promise.withResolvers<T>()
+        kept = this.#waitingFor(signal).add({ what, reject })
+        request().then(resolve, reject)
+        return await promise
       } catch (error) {
         this.#checkAgain(error, what, Math.round(clock.monotonicMs() - start))
       } finally {
         this.#inFlight.leave()
+        if (kept && signal) this.#waitingFor(signal).remove(kept)
       }
       await clock.sleep(waitMs, signal)
       waitMs = Math.min(waitMs * 2, cqlLimits.lastRetryMs)
@@ -70,35 +84,15 @@ export class SendAgain {
     this.#tellRetry({ code, triedMs, statement: what })
   }
 
-  /** An answer that comes after the abort is of no use any more; nobody waits for it. */
-  #untilAborted<T>(request: () => Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
-    if (!signal) return request()
-    const givenUp = (): CqlFailure =>
-      new CqlFailure('aborted', 'aborted', `given up before it was acknowledged: ${what}`)
-    if (signal.aborted) throw givenUp()
-    const waiting = this.#waitingFor(signal)
-    const { promise, resolve, reject } = Promise.withResolvers<T>()
-    const kept = waiting.add(() => reject(givenUp()))
-    request().then(
-      answer => {
-        waiting.remove(kept)
-        resolve(answer)
-      },
-      (error: unknown) => {
-        waiting.remove(kept)
-        reject(error)
-      },
-    )
-    return promise
-  }
-
   /** One listener for all requests of a signal: there are thousands a second, and few signals. */
-  #waitingFor(signal: AbortSignal): Bag<() => void> {
+  #waitingFor(signal: AbortSignal): Bag<Waiting> {
     const known = this.#aborts.get(signal)
     if (known) return known
-    const waiting = new Bag<() => void>()
+    const waiting = new Bag<Waiting>()
     this.#aborts.set(signal, waiting)
-    signal.addEventListener('abort', () => waiting.values().forEach(giveUp => giveUp()), { once: true })
+    signal.addEventListener('abort', () => waiting.values().forEach(({ what, reject }) => reject(givenUp(what))), {
+      once: true,
+    })
     return waiting
   }
 

@@ -103,20 +103,20 @@ export const storeMutants: readonly RuleMutant[] = [
     name: 'a cell that was loaded is not asserted again',
     rule: 'settle 3',
     file: cache,
-    find: 'unwritten: new Set(cells.keys()),',
-    replace: 'unwritten: new Set(),',
+    find: 'unwritten: new Unwritten(cells.keys()),',
+    replace: 'unwritten: new Unwritten(),',
     caughtBy: bySeed(43, 'what is committed survives a loss of power'),
   },
   {
     name: 'a cell is asserted only when it is loaded first',
     rule: 'settle 3',
     file: cache,
-    find: '    const wallet: Wallet = {\n      user,\n      cells: new Map(cells),\n      unwritten: new Set(cells.keys()),\n',
+    find: '    const wallet: Wallet = {\n      user,\n      cells: new Map(cells),\n      unwritten: new Unwritten(cells.keys()),\n',
     replace:
       '    const seen = ((this as unknown as { seen?: Set<UserId> }).seen ??= new Set<UserId>())\n' +
       '    const isFirst = !seen.has(user)\n' +
       '    seen.add(user)\n' +
-      '    const wallet: Wallet = {\n      user,\n      cells: new Map(cells),\n      unwritten: new Set(isFirst ? cells.keys() : []),\n',
+      '    const wallet: Wallet = {\n      user,\n      cells: new Map(cells),\n      unwritten: new Unwritten(isFirst ? cells.keys() : []),\n',
     caughtBy: byTest(
       'processor/settle/cell-cache',
       'a cell that was evicted and is loaded again is to be written again too',
@@ -138,7 +138,7 @@ export const storeMutants: readonly RuleMutant[] = [
     name: 'cells are evicted in flight',
     rule: 'settle 3',
     file: cache,
-    find: 'if (wallet.holds > 0 || wallet.unwritten.size > 0 ||',
+    find: 'if (wallet.holds > 0 || !wallet.unwritten.isEmpty ||',
     replace: 'if (',
     caughtBy: bySeed(35, "open orders are the engine's"),
   },
