@@ -20,17 +20,25 @@ export const isExternal = (reason: ChangeReason): boolean => {
 /** Flows added up per asset, ascending by asset, zeros left out. @throws MoneyOverflow beyond 38 digits */
 export const mergeFlows = (...flows: readonly (readonly AssetFlow[])[]): AssetFlow[] => {
   const sums = new Map<AssetId, bigint>()
-  for (const flow of flows)
-    for (const { asset, amount } of flow) sums.set(asset, addToSum(sums.get(asset) ?? 0n, amount))
-  return [...sums]
-    .filter(([, amount]) => amount !== 0n)
-    .sort(([a], [b]) => a - b)
-    .map(([asset, amount]) => ({ asset, amount }))
+  for (const flow of flows) for (const { asset, amount } of flow) add(sums, asset, amount)
+  return flowsOf(sums)
+}
+
+const add = (sums: Map<AssetId, bigint>, asset: AssetId, amount: bigint): unknown =>
+  sums.set(asset, addToSum(sums.get(asset) ?? 0n, amount))
+
+const flowsOf = (sums: ReadonlyMap<AssetId, bigint>): AssetFlow[] => {
+  const flows: AssetFlow[] = []
+  for (const [asset, amount] of sums) if (amount !== 0n) flows.push({ asset, amount })
+  return flows.sort((a, b) => a.asset - b.asset)
 }
 
 /** What changes add to the total of each asset, available and frozen together. @throws MoneyOverflow */
-export const flowOfChanges = (changes: readonly BalanceChange[]): AssetFlow[] =>
-  mergeFlows(changes.map(({ asset, deltaAvailable, deltaFrozen }) => ({ asset, amount: deltaAvailable + deltaFrozen })))
+export const flowOfChanges = (changes: readonly BalanceChange[]): AssetFlow[] => {
+  const sums = new Map<AssetId, bigint>()
+  for (const { asset, deltaAvailable, deltaFrozen } of changes) add(sums, asset, deltaAvailable + deltaFrozen)
+  return flowsOf(sums)
+}
 
 /** What an output's changes with an external reason add to the total of each asset. @throws MoneyOverflow */
 export const externalFlow = (output: EngineOutput): AssetFlow[] =>

@@ -78,7 +78,9 @@ export class Repartitioner {
     if (record.kind === 'Output') {
       // The same as its external flow, unless it was admitted though it does not add up.
       this.#outputs++
-      this.#flow = mergeFlows(this.#flow, totalFlow(record.output))
+      const flow = totalFlow(record.output)
+      // Nearly every output moves money between users alone.
+      if (flow.length > 0) this.#flow = mergeFlows(this.#flow, flow)
     }
     if (record.kind === 'Correction') this.#flow = mergeFlows(this.#flow, correctionFlow(record.correction))
     if (record.kind === 'Reference' && record.output.reference) this.#reference = record.output.reference
