@@ -11,9 +11,8 @@ import { closingBarriers, offsetOfLast } from './tails.ts'
 export const pollMs = 500
 /** Where a drain begins and where it ends: whoever looks seldom there takes the time to be longer than it was. */
 const edgePollMs = 50
-const nearEnd = 0.95
 /** For a figure's method. */
-export const lookedAt = `by its metrics every ${pollMs} ms, and every ${edgePollMs} where it begins and ends`
+export const lookedAt = `by its metrics every ${pollMs} ms, and up to every ${edgePollMs} where it begins and ends`
 /** The least share that is told once anything is done, and by whoever can't tell more. */
 export const begun = 0.001
 const closeWithinMs = 30_000
@@ -106,6 +105,8 @@ export const follow = async ({ pid }: BenchService, { progress, withinMs }: Foll
     if (done === 0) start = now
     if (done >= 1) return { seconds: (performance.now() - start.ms) / 1000, cpuUs: cpuUs(pid) - start.cpuUs }
     if (now.ms > deadline) throw new Error(`not drained within ${withinMs} ms`)
-    await pause(done === 0 || done > nearEnd ? edgePollMs : pollMs)
+    // As long as it takes to come half-way to its end, at the rate so far.
+    const leftMs = done === 0 ? 0 : ((now.ms - start.ms) * (1 - done)) / done
+    await pause(Math.min(pollMs, Math.max(edgePollMs, leftMs / 2)))
   }
 }
