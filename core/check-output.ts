@@ -12,7 +12,8 @@ import { checkSides } from './trade-sides.ts'
  * - each order update is consistent, and several updates of one order follow each other;
  * - a trade's quantity, quote and price are positive, and its id stands once;
  * - both orders of a trade have an update of the right user, symbol and side, and an order's filled amount grows by
- *   exactly its trades (at least by them, when the update that it grew from is in an earlier output);
+ *   exactly its trades; where the update that it grew from is in an earlier output, its trades are no more than it has
+ *   filled, and Filled has at least one;
  * - changes without an external reason sum to zero per asset. Each change counts by its own reason, so a deposit does
  *   not excuse a trade beside it;
  * - Reserve and Release move money and change no total;
@@ -86,11 +87,15 @@ const takeSide = (spans: Map<OrderId, OrderSpan>, trade: Trade, side: 'Buy' | 'S
   return null
 }
 
-/** A first update that is not New has grown already by some of the output's trades: which, one output can't tell. */
+/**
+ * A first update that is not New has grown already by some of the output's trades: which, one output can't tell. Filled
+ * has grown by one of them at least; PartiallyFilled may be a reduction.
+ */
 const checkFilled = ({ first, last, traded }: OrderSpan): OutputRefusal | null => {
   const { order, filled } = last
   const grown = filled - first.filled
-  const fits = first.state === 'New' ? grown === traded : grown <= traded && traded <= filled
+  const least = first.state === 'Filled' ? 1n : grown
+  const fits = first.state === 'New' ? grown === traded : least <= traded && traded <= filled
   if (fits) return null
   const message = `order ${order}: filled goes from ${first.filled} (${first.state}) to ${filled}, its trades are ${traded}`
   return { kind: 'FilledUnequal', order, filled, traded, message }

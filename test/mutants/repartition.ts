@@ -133,6 +133,14 @@ export const repartitionMutants: readonly RuleMutant[] = [
     caughtBy: inChecks('a side that is not the trade is refused', 'expected'),
   },
   {
+    name: 'an order may be filled without a trade',
+    rule,
+    file: checks,
+    find: "first.state === 'Filled' ? 1n : grown",
+    replace: 'grown',
+    caughtBy: inChecks('a trade moved to another order is refused', 'FilledUnequal'),
+  },
+  {
     name: 'an asset may be unknown',
     rule,
     file: 'processor/repartition/check-known.ts',
