@@ -1,6 +1,7 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import kafkajs, { type ISocketFactory, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs'
+import type { ISocketFactory, Kafka, KafkaConfig, LogEntry, SASLOptions } from 'kafkajs'
+import { kafkajs } from './kafkajs.ts'
 import type { KafkaLimits } from './limits.ts'
 import { letEmptyQueuesRest } from './resting-queues.ts'
 import { wholeFrames } from './whole-frames.ts'

@@ -1,6 +1,7 @@
-import kafkajs, { type Producer } from 'kafkajs'
+import type { Producer } from 'kafkajs'
 import { classify } from './classify.ts'
 import type { Client } from './client.ts'
+import { kafkajs } from './kafkajs.ts'
 import type { KafkaLimits } from './limits.ts'
 import { KafkaFailure } from './port.ts'
 import { within } from './within.ts'

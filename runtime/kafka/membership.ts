@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import kafkajs, { type Consumer } from 'kafkajs'
+import type { Consumer, GroupDescription } from 'kafkajs'
 import type { LazyAdmin } from './admin.ts'
 import { classify } from './classify.ts'
 import type { Client } from './client.ts'
+import { kafkajs } from './kafkajs.ts'
 import type { KafkaLimits } from './limits.ts'
 import { type Committer, OffsetCommitter } from './offset-committer.ts'
 import {
@@ -231,7 +232,7 @@ export class PausedMembership implements Membership {
 }
 
 /** The id of the member that the coordinator has given a partition, if there is one. */
-const ownerIn = ({ state, members }: kafkajs.GroupDescription, topic: string, partition: number): string | null => {
+const ownerIn = ({ state, members }: GroupDescription, topic: string, partition: number): string | null => {
   // Between two generations the assignments still shown are those of the one that is over.
   if (state !== 'Stable') return null
   const owner = members.find(({ memberAssignment }) =>

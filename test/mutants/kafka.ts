@@ -341,4 +341,18 @@ export const kafkaMutants: readonly Mutant[] = [
     replace: 'await goodbyes',
     caughtBy: int('a member leaves in bounded time though the broker is silent'),
   },
+  {
+    name: 'kafkajs groups a batch by itself',
+    file: 'runtime/kafka/kafkajs.ts',
+    find: 'if (module) module.exports = exports',
+    replace: 'if (!module) throw exports',
+    caughtBy: unit('runtime/kafka/kafkajs.unit.test.ts', 'a producer goes through its messages once'),
+  },
+  {
+    name: 'a partition gets its records in another order',
+    file: 'runtime/kafka/kafkajs.ts',
+    find: '??= []).push(message)',
+    replace: '??= []).unshift(message)',
+    caughtBy: unit('runtime/kafka/kafkajs.unit.test.ts', 'a producer sends each partition its messages'),
+  },
 ]
