@@ -1,4 +1,4 @@
-import type { LogRecord } from '../../core/events.ts'
+import type { LogRecord, UserRecord } from '../../core/events.ts'
 import type { Pos } from '../../core/ids.ts'
 import { userKey } from '../../core/partition.ts'
 import { userOf } from '../../core/user-of.ts'
@@ -22,19 +22,33 @@ type TermOptions = {
   readonly onProgress: (pos: Pos) => void
 }
 
-/** A record with the bytes it goes out in. */
-type Outgoing = { readonly record: Placed['record']; readonly outgoing: OutgoingRecord }
+/** Records in the bytes that they go out in: what they were made of is not kept while they wait. */
+type Batch = {
+  readonly records: OutgoingRecord[]
+  /** With what Kafka adds. */
+  bytes: number
+  last: UserRecord | null
+  /** Log records of which it has all that they became. */
+  taken: number
+}
 
-type Transaction = {
-  readonly batch: readonly Outgoing[]
+type Transaction = Readonly<Batch> & {
   /** Offset of the last log record that it has, or that made no record. */
   readonly lastSrc: bigint
   readonly referenceSrc: bigint
 }
 
-/** With what Kafka adds to each record and to their batch, on the safe side. */
-const bytesOf = (records: readonly Outgoing[]): number =>
-  records.reduce((sum, { outgoing }) => sum + outgoing.value.length + limits.recordOverheadBytes, 0)
+const emptyBatch = (): Batch => ({ records: [], bytes: 0, last: null, taken: 0 })
+
+const append = (to: Batch, { records, bytes, last, taken }: Readonly<Batch>): void => {
+  to.records.push(...records)
+  to.bytes += bytes
+  to.last = last ?? to.last
+  to.taken += taken
+}
+
+/** With what Kafka adds to a record and to its batch, on the safe side. */
+const bytesOf = ({ value }: OutgoingRecord): number => value.length + limits.recordOverheadBytes
 
 /** From one fence to the next. */
 export class Term {
@@ -86,22 +100,18 @@ export class Term {
   }
 
   /** Log records into transactions: each output whole, as many as fit. */
-  async #write(records: readonly KafkaRecord[]): Promise<void> {
-    let batch: Outgoing[] = []
-    let bytes = 0
-    let count = 0
+  async #write(fetched: readonly KafkaRecord[]): Promise<void> {
+    let batch = emptyBatch()
     const flush = async (): Promise<void> => {
-      const whole = { batch, lastSrc: this.#lastSrc, referenceSrc: this.#referenceSrc }
-      batch = []
-      bytes = 0
-      count = 0
+      const whole = { ...batch, lastSrc: this.#lastSrc, referenceSrc: this.#referenceSrc }
+      batch = emptyBatch()
       await this.#committing
-      if (whole.batch.length === 0) return
+      if (whole.records.length === 0) return
       this.#committing = this.#commit(whole)
       // Whoever comes next awaits it; until then a failure must not go unheard.
       this.#committing.catch(() => {})
     }
-    for (const { offset, value } of records) {
+    for (const { offset, value } of fetched) {
       const record = decodeLogRecord(value)
       const refused = await this.#refused(offset, record)
       if (refused) {
@@ -110,18 +120,16 @@ export class Term {
         await flush()
         throw refused
       }
-      const placed = this.#repartitioner.take(offset, record).map(each => this.#outgoing(each))
-      const more = bytesOf(placed)
-      if (bytes + more > this.#batchBytes) {
+      const made = { ...this.#made(this.#repartitioner.take(offset, record)), taken: 1 }
+      if (batch.bytes + made.bytes > this.#batchBytes) {
         await flush()
-        this.#checkFits(record, placed)
+        this.#checkFits(record, made.records)
       }
-      batch.push(...placed)
-      bytes += more
+      append(batch, made)
       this.#lastSrc = offset
       if (record.kind === 'Reference') this.#referenceSrc = offset
       if (this.#repartitioner.outputsSinceBarrier >= this.#options.settings.barrierOutputs) this.#barrier(batch)
-      if (++count >= limits.batchCount || batch.length >= limits.batchRecords) await flush()
+      if (batch.taken >= limits.batchCount || batch.records.length >= limits.batchRecords) await flush()
     }
     const { clock } = this.#options.ports
     const due = clock.monotonicMs() - this.#barrierMs >= this.#options.settings.barrierIntervalMs
@@ -130,10 +138,10 @@ export class Term {
   }
 
   /** An output that is larger than a transaction's bound goes alone, as long as Kafka takes each partition's part. */
-  #checkFits({ pos }: LogRecord, placed: readonly Outgoing[]): void {
+  #checkFits({ pos }: LogRecord, made: readonly OutgoingRecord[]): void {
     const { maxMessageBytes, settings } = this.#options
-    for (const [partition, records] of Map.groupBy(placed, ({ outgoing }) => outgoing.partition)) {
-      const bytes = bytesOf(records)
+    for (const [partition, records] of Map.groupBy(made, each => each.partition)) {
+      const bytes = records.reduce((sum, each) => sum + bytesOf(each), 0)
       if (bytes <= maxMessageBytes) continue
       const { users } = settings.names.topics
       throw refuse(
@@ -144,25 +152,29 @@ export class Term {
     }
   }
 
-  #barrier(batch: Outgoing[]): void {
-    batch.push(...this.#repartitioner.barrier().map(each => this.#outgoing(each)))
+  #barrier(batch: Batch): void {
+    append(batch, this.#made(this.#repartitioner.barrier()))
     this.#barrierMs = this.#options.ports.clock.monotonicMs()
     this.#options.meters.barriers.inc()
   }
 
-  #outgoing({ partition, record }: Placed): Outgoing {
+  #made(placed: readonly Placed[]): Batch {
     const topic = this.#options.settings.names.topics.users
-    const value = encodeUserRecord(record)
-    const outgoing = { topic, partition, key: keyOf(record), value, timestampMs: record.pos / 1000n }
-    return { record, outgoing }
+    const made = emptyBatch()
+    for (const { partition, record } of placed) {
+      const value = encodeUserRecord(record)
+      const outgoing = { topic, partition, key: keyOf(record), value, timestampMs: record.pos / 1000n }
+      made.records.push(outgoing)
+      made.bytes += bytesOf(outgoing)
+      made.last = record
+    }
+    return made
   }
 
-  async #commit({ batch, lastSrc, referenceSrc }: Transaction): Promise<void> {
+  async #commit({ records, last, lastSrc, referenceSrc }: Transaction): Promise<void> {
     const { ports, settings, meters, writer, onProgress } = this.#options
     const { names } = settings
     const startMs = ports.clock.monotonicMs()
-    const records = batch.map(({ outgoing }) => outgoing)
-    const last = batch.at(-1)?.record
     // With a barrier goes where the reference data stands, so that the next start need not search the log for it.
     const groupOffset =
       last?.kind === 'Barrier'
@@ -218,7 +230,7 @@ const outputRefused = (offset: bigint, { kind, pos, at }: LogRecord, { kind: cod
   )
 }
 
-const keyOf = (record: Placed['record']): Buffer | null => {
+const keyOf = (record: UserRecord): Buffer | null => {
   const user = userOf(record)
   return user === null ? null : userKey(user)
 }
