@@ -23,28 +23,31 @@ type TermOptions = {
 }
 
 /** Records in the bytes that they go out in: what they were made of is not kept while they wait. */
-type Batch = {
+type Made = {
   readonly records: OutgoingRecord[]
   /** With what Kafka adds. */
   bytes: number
   last: UserRecord | null
+}
+
+type Batch = Made & {
   /** Log records of which it has all that they became. */
   taken: number
 }
 
-type Transaction = Readonly<Batch> & {
+type Transaction = Readonly<Made> & {
   /** Offset of the last log record that it has, or that made no record. */
   readonly lastSrc: bigint
   readonly referenceSrc: bigint
 }
 
-const emptyBatch = (): Batch => ({ records: [], bytes: 0, last: null, taken: 0 })
+const nothing = (): Made => ({ records: [], bytes: 0, last: null })
+const emptyBatch = (): Batch => ({ ...nothing(), taken: 0 })
 
-const append = (to: Batch, { records, bytes, last, taken }: Readonly<Batch>): void => {
+const append = (to: Made, { records, bytes, last }: Readonly<Made>): void => {
   to.records.push(...records)
   to.bytes += bytes
   to.last = last ?? to.last
-  to.taken += taken
 }
 
 /** With what Kafka adds to a record and to its batch, on the safe side. */
@@ -120,12 +123,13 @@ export class Term {
         await flush()
         throw refused
       }
-      const made = { ...this.#made(this.#repartitioner.take(offset, record)), taken: 1 }
+      const made = this.#made(this.#repartitioner.take(offset, record))
       if (batch.bytes + made.bytes > this.#batchBytes) {
         await flush()
         this.#checkFits(record, made.records)
       }
       append(batch, made)
+      batch.taken++
       this.#lastSrc = offset
       if (record.kind === 'Reference') this.#referenceSrc = offset
       if (this.#repartitioner.outputsSinceBarrier >= this.#options.settings.barrierOutputs) this.#barrier(batch)
@@ -158,9 +162,9 @@ export class Term {
     this.#options.meters.barriers.inc()
   }
 
-  #made(placed: readonly Placed[]): Batch {
+  #made(placed: readonly Placed[]): Made {
     const topic = this.#options.settings.names.topics.users
-    const made = emptyBatch()
+    const made = nothing()
     for (const { partition, record } of placed) {
       const value = encodeUserRecord(record)
       const outgoing = { topic, partition, key: keyOf(record), value, timestampMs: record.pos / 1000n }

@@ -37,15 +37,16 @@ export const decodeRecordBy =
     const attributes = decoder.readInt8()
     const timestampDelta = readVarLong(decoder)
     if (timestampDelta === null) return ownInstead()
+    const timestamp = Number(firstTimestamp) + timestampDelta
     const offset = Number(firstOffset) + decoder.readVarInt()
     const key = decoder.readVarIntBytes()
     const value = decoder.readVarIntBytes()
     const headers = decoder.readVarInt()
-    if (headers !== 0 || !Number.isSafeInteger(offset)) return ownInstead()
+    if (headers !== 0 || !Number.isSafeInteger(offset) || !Number.isSafeInteger(timestamp)) return ownInstead()
     return {
       magicByte,
       attributes,
-      timestamp: timestampType === logAppendTime ? maxTimestamp : `${Number(firstTimestamp) + timestampDelta}`,
+      timestamp: timestampType === logAppendTime ? maxTimestamp : `${timestamp}`,
       offset: `${offset}`,
       key,
       value,

@@ -21,7 +21,7 @@ const record = fc.record({
 })
 const batch = fc.record({
   firstOffset: fc.oneof(fc.nat(), fc.bigInt(0n, 2n ** 62n)).map(String),
-  firstTimestamp: fc.integer({ min: 0, max: 2 ** 42 }).map(String),
+  firstTimestamp: fc.oneof(fc.integer({ min: -1, max: 2 ** 42 }), fc.bigInt(0n, 2n ** 62n)).map(String),
   maxTimestamp: fc.integer({ min: 0, max: 2 ** 42 }).map(String),
   timestampType: fc.constantFrom(0, 1),
   magicByte: fc.constant(2),
