@@ -3,7 +3,6 @@ import { connect as connectTls } from 'node:tls'
 import type { ISocketFactory, Kafka, KafkaConfig, LogEntry, SASLOptions } from 'kafkajs'
 import { kafkajs } from './kafkajs.ts'
 import type { KafkaLimits } from './limits.ts'
-import { letEmptyQueuesRest } from './resting-queues.ts'
 import { wholeFrames } from './whole-frames.ts'
 
 /** PEM texts. A broker's certificate is always checked: against `ca`, or the authorities that Node knows. */
@@ -34,8 +33,6 @@ export type Client = {
   /** Breaks them for good: nothing that kafkajs still retries goes out any more. */
   readonly cut: () => void
 }
-
-letEmptyQueuesRest()
 
 // CONCURRENT_TRANSACTIONS meets each transaction that follows another closely; 300 ms would leave 9 a second.
 const retry = { initialRetryTime: 5, multiplier: 1.3, maxRetryTime: 500, retries: 30 }

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import type * as Kafkajs from 'kafkajs'
 import { type DecodeRecord, decodeRecordBy } from './decode-record.ts'
 import { groupMessagesPerPartition } from './group-messages.ts'
+import { letEmptyQueuesRest } from './resting-queues.ts'
 
 const load = createRequire(import.meta.url)
 
@@ -13,6 +14,7 @@ const putInPlace = <Own>(path: string, ours: (own: Own) => Own): void => {
 }
 putInPlace('kafkajs/src/producer/groupMessagesPerPartition.js', () => groupMessagesPerPartition)
 putInPlace<DecodeRecord>('kafkajs/src/protocol/recordBatch/record/v0/decoder.js', decodeRecordBy)
+letEmptyQueuesRest()
 
-/** kafkajs itself. Everything in this folder has it from here. */
+/** kafkajs with what is mended in it. Everything in this folder has it from here. */
 export const kafkajs = load('kafkajs') as typeof Kafkajs
