@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 
 /** Time, handed to each service so that a simulated world can own it. */
 export interface Clock {
@@ -6,7 +6,10 @@ export interface Clock {
   nowUs(): bigint
   /** Monotonic milliseconds, for intervals and bounds. */
   monotonicMs(): number
-  /** Resolves after `ms`, or at once when the signal is or becomes aborted; never rejects. */
+  /**
+   * Resolves after `ms`, or at once when the signal is or becomes aborted; never rejects. After 0 ms everything that could
+   * go on without time passing has had its turn.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
@@ -15,8 +18,9 @@ export const systemClock: Clock = {
   nowUs: () => BigInt(Date.now()) * 1000n,
   monotonicMs: () => performance.now(),
   sleep: async (ms, signal) => {
+    const options = signal ? { signal } : {}
     try {
-      await delay(ms, undefined, signal ? { signal } : {})
+      await (ms > 0 ? delay(ms, undefined, options) : nextTurn(undefined, options))
     } catch (error) {
       if (!signal?.aborted) throw error
     }

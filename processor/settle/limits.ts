@@ -7,6 +7,11 @@ export const settleLimits = {
    * within its requests in flight, and hold memory that the collector goes through again and again.
    */
   batchesAtOnce: 4,
+  /**
+   * Records folded in one turn of the event loop: a batch of hundreds folded in one go would leave the store's answers
+   * unheard until it has nothing left to do.
+   */
+  foldedATurn: 32,
   /** Records that come one by one are fetched some together: each fetch costs the broker and us as much as a full one. */
   gatherMs: 50,
   /** How long a partition that is given up waits for writes under way; whatever is left is read again. */

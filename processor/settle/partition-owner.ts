@@ -177,7 +177,7 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
   }
 
   /** Empty when the owner ends; else the batch has its place among those under way. */
-  async #nextBatch(): Promise<readonly WaitingRecord[]> {
+  async #nextBatch(): Promise<WaitingRecord[]> {
     const { batches, batchRecords } = this.#options
     this.#enter({ kind: 'waiting' })
     while (this.#queue.length === 0 && !this.#signal.aborted) {
@@ -209,9 +209,9 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
     }
   }
 
-  async #fold(unread: readonly WaitingRecord[]): Promise<Folded> {
+  async #fold(unread: WaitingRecord[]): Promise<Folded> {
     this.#enter({ kind: 'loading' })
-    const { buckets, cql, topic, partition, metrics } = this.#options
+    const { buckets, clock, cql, topic, partition, metrics } = this.#options
     const wallets = await holdWallets(unread, {
       cql,
       cache: this.#cache,
@@ -222,6 +222,7 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
     const barriers: { barrier: Barrier; offset: bigint }[] = []
     const kinds = new Map<UserRecord['kind'], number>()
     let newest: UserRecord | null = null
+    let taken = 0
     // Each is decoded in its turn: as rows it is bytes again before the next one is.
     for (const { offset, value } of unread) {
       const record = decoded(userNumbering, value, () => `${topic}-${partition} offset ${offset}`)
@@ -229,7 +230,10 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
       if (record.kind === 'Barrier') barriers.push({ barrier: record, offset })
       kinds.set(record.kind, (kinds.get(record.kind) ?? 0) + 1)
       newest = record
+      if (++taken % settleLimits.foldedATurn === 0) await clock.sleep(0)
     }
+    // What awaits may outlive the batch in the old generation, and would keep their bytes there.
+    unread.length = 0
     for (const [kind, count] of kinds) metrics.records.inc({ kind }, count)
     // Each round brings every user that waits at least one record further, from what the store has of those before.
     while (fold.waiting.size > 0) {
