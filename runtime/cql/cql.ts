@@ -14,12 +14,14 @@ import {
   type NodeGenerations,
 } from './port.ts'
 import { useOperationSlots } from './operation-slots.ts'
+import { usePreparedRuns } from './prepared-runs.ts'
 import { readValue } from './read-value.ts'
 import { SendAgain, type SendAgainOptions } from './send-again.ts'
 import { splitBatches } from './split-batches.ts'
 import { checkDefine, checkQuery, checkWrite } from './statement-rules.ts'
 
 useOperationSlots()
+usePreparedRuns()
 
 export type CqlOptions = SendAgainOptions & {
   /** host:port of some nodes; the others are found through them, on the port of the first. */
