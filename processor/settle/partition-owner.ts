@@ -28,7 +28,7 @@ import { settleLimits } from './limits.ts'
 import { LogReread } from './log-reread.ts'
 import type { NodeWatch } from './node-watch.ts'
 import { loadParked } from './parked-users.ts'
-import { RecordQueue, type WaitingRecord } from './record-queue.ts'
+import { RecordQueue, type WaitingRecords } from './record-queue.ts'
 import { replayUsers } from './replay-users.ts'
 import type { SettleMetrics } from './settle-metrics.ts'
 import type { ReplayOutcome } from './user-replay.ts'
@@ -176,20 +176,20 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
     }
   }
 
-  /** Empty when the owner ends; else the batch has its place among those under way. */
-  async #nextBatch(): Promise<WaitingRecord[]> {
+  /** Null when the owner ends; else the batch has its place among those under way. */
+  async #nextBatch(): Promise<WaitingRecords | null> {
     const { batches, batchRecords } = this.#options
     this.#enter({ kind: 'waiting' })
     while (this.#queue.length === 0 && !this.#signal.aborted) {
       await this.#wake.promise
       this.#wake = Promise.withResolvers()
     }
-    if (this.#signal.aborted) return []
+    if (this.#signal.aborted) return null
     const place = batches.enter()
     if (place) await place
     if (this.#signal.aborted) {
       batches.leave()
-      return []
+      return null
     }
     const records = this.#queue.take(batchRecords)
     this.#taken.resolve()
@@ -200,7 +200,7 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
   /** Nothing of the records, nor of their bytes, is left when it returns: rows of thousands wait, and only they. */
   async #foldNext(): Promise<Folded | null> {
     const records = await this.#nextBatch()
-    if (records.length === 0) return null
+    if (!records) return null
     try {
       return await this.#fold(records)
     } catch (error) {
@@ -209,10 +209,10 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
     }
   }
 
-  async #fold(unread: WaitingRecord[]): Promise<Folded> {
+  async #fold(unread: WaitingRecords): Promise<Folded> {
     this.#enter({ kind: 'loading' })
     const { buckets, clock, cql, topic, partition, metrics } = this.#options
-    const wallets = await holdWallets(unread, {
+    const wallets = await holdWallets(unread.outlines(), {
       cql,
       cache: this.#cache,
       signal: this.#giveUp.signal,
@@ -233,7 +233,7 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
       if (++taken % settleLimits.foldedATurn === 0) await clock.sleep(0)
     }
     // What awaits may outlive the batch in the old generation, and would keep their bytes there.
-    unread.length = 0
+    unread.clear()
     for (const [kind, count] of kinds) metrics.records.inc({ kind }, count)
     // Each round brings every user that waits at least one record further, from what the store has of those before.
     while (fold.waiting.size > 0) {

@@ -2,8 +2,10 @@ import type { Pos, UserId } from '../../core/ids.ts'
 import type { ReadRecord } from '../../runtime/reader/reader.ts'
 import type { UserOutline } from '../../schemas/codec.ts'
 
+type Outline = Pick<UserOutline, 'pos' | 'user' | 'hasOrders'>
+
 /** A record that waits for its turn: what must be known before, and the bytes that it is decoded from then. */
-export type WaitingRecord = Pick<UserOutline, 'pos' | 'user' | 'hasOrders'> & {
+export type WaitingRecord = Outline & {
   readonly offset: bigint
   readonly value: Buffer
 }
@@ -38,7 +40,7 @@ export class RecordQueue {
   }
 
   /** Copies the records: nothing of them is kept. */
-  add(records: readonly ReadRecord<Pick<UserOutline, 'pos' | 'user' | 'hasOrders'>>[]): void {
+  add(records: readonly ReadRecord<Outline>[]): void {
     const { length } = records
     const together: Together = {
       offsets: new BigInt64Array(length),
@@ -64,25 +66,59 @@ export class RecordQueue {
   }
 
   /** The oldest, at most `most`. */
-  take(most: number): WaitingRecord[] {
-    const taken: WaitingRecord[] = []
-    for (let next = this.#waiting[0]; next && taken.length < most; next = this.#waiting[0]) {
-      const upTo = Math.min(next.offsets.length, next.taken + most - taken.length)
-      for (; next.taken < upTo; next.taken++) taken.push(recordAt(next, next.taken))
+  take(most: number): WaitingRecords {
+    const slices: Slice[] = []
+    let length = 0
+    for (let next = this.#waiting[0]; next && length < most; next = this.#waiting[0]) {
+      const from = next.taken
+      const upTo = Math.min(next.offsets.length, from + most - length)
+      slices.push({ together: next, from, upTo })
+      length += upTo - from
+      next.taken = upTo
       if (upTo === next.offsets.length) this.#waiting.shift()
     }
-    this.#length -= taken.length
-    return taken
+    this.#length -= length
+    return new WaitingRecords(slices, length)
   }
 }
 
-const recordAt = ({ offsets, positions, users, flags, ends, bytes }: Together, at: number): WaitingRecord => {
+type Slice = { readonly together: Together; readonly from: number; readonly upTo: number }
+
+/** What was taken: a record is an object when its turn comes, and not before, each time that they are gone through. */
+export class WaitingRecords implements Iterable<WaitingRecord> {
+  readonly length: number
+  #slices: readonly Slice[]
+
+  constructor(slices: readonly Slice[], length: number) {
+    this.length = length
+    this.#slices = slices
+  }
+
+  *[Symbol.iterator](): Iterator<WaitingRecord> {
+    for (const { together, from, upTo } of this.#slices)
+      for (let at = from; at < upTo; at++)
+        yield { offset: together.offsets[at] as bigint, ...outlineAt(together, at), value: valueAt(together, at) }
+  }
+
+  /** What must be known before their turn. */
+  *outlines(): Iterable<Outline> {
+    for (const { together, from, upTo } of this.#slices)
+      for (let at = from; at < upTo; at++) yield outlineAt(together, at)
+  }
+
+  /** Lets go of their bytes, whoever still has this: there are none any more. */
+  clear(): void {
+    this.#slices = []
+  }
+}
+
+const outlineAt = ({ positions, users, flags }: Together, at: number): Outline => {
   const flag = flags[at] as number
   return {
-    offset: offsets[at] as bigint,
     pos: positions[at] as Pos,
     user: flag & withUser ? (users[at] as UserId) : null,
     hasOrders: (flag & withOrders) !== 0,
-    value: bytes.subarray(ends[at - 1] ?? 0, ends[at]),
   }
 }
+
+const valueAt = ({ ends, bytes }: Together, at: number): Buffer => bytes.subarray(ends[at - 1] ?? 0, ends[at])

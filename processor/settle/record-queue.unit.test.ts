@@ -23,13 +23,26 @@ describe('records that wait', () => {
     queue.add(read(records(5, 5)))
     queue.add(read(records(6, 12)))
     expect(queue.length).toBe(12)
-    expect(queue.take(3)).toEqual(records(1, 3))
-    expect(queue.take(5)).toEqual(records(4, 8))
+    expect([...queue.take(3)]).toEqual(records(1, 3))
+    expect([...queue.take(5)]).toEqual(records(4, 8))
     queue.add(read(records(13, 14)))
     expect(queue.length).toBe(6)
-    expect(queue.take(100)).toEqual(records(9, 14))
-    expect(queue.take(100)).toEqual([])
+    expect([...queue.take(100)]).toEqual(records(9, 14))
+    expect(queue.take(100)).toHaveLength(0)
     expect(queue.length).toBe(0)
+  })
+
+  it('are there each time that they are gone through, with or without their bytes, until they are let go of', () => {
+    const queue = new RecordQueue()
+    queue.add(read(records(1, 3)))
+    queue.add(read(records(4, 9)))
+    const taken = queue.take(5)
+    expect(taken.length).toBe(5)
+    expect([...taken.outlines()]).toEqual(records(1, 5).map(({ pos, user, hasOrders }) => ({ pos, user, hasOrders })))
+    expect([...taken]).toEqual(records(1, 5))
+    taken.clear()
+    expect([...taken]).toEqual([])
+    expect([...queue.take(100)]).toEqual(records(6, 9))
   })
 
   it('are copies: what they came in may be used again', () => {
@@ -37,7 +50,7 @@ describe('records that wait', () => {
     const came = records(7, 7)
     queue.add(read(came))
     came[0]?.value.fill(0)
-    expect(queue.take(1)).toEqual(records(7, 7))
+    expect([...queue.take(1)]).toEqual(records(7, 7))
   })
 
   it('have offsets, places and users of any size', () => {
@@ -45,6 +58,6 @@ describe('records that wait', () => {
     const most = 2n ** 63n - 1n
     const far = { ...recordOf(1), offset: most, pos: pos(most), user: userId(most) }
     queue.add(read([far]))
-    expect(queue.take(1)).toEqual([far])
+    expect([...queue.take(1)]).toEqual([far])
   })
 })
