@@ -4,7 +4,7 @@ import type { CellCache, StoredWallet, Wallet } from './cell-cache.ts'
 import { readBucket } from './history-buckets.ts'
 import { readOpenOrders } from './read-open-orders.ts'
 import { readWallet } from './read-wallet.ts'
-import type { WaitingRecord } from './record-queue.ts'
+import type { Outline } from './record-queue.ts'
 
 type Loading = {
   readonly cql: CqlPort
@@ -13,11 +13,13 @@ type Loading = {
   /** Rejects when what was read by now may be older than what was acknowledged. */
   readonly proveReads: () => Promise<void>
 }
-type Whose = Pick<WaitingRecord, 'user' | 'pos' | 'hasOrders'>
 type Needed = { readonly user: UserId; readonly pos: Pos; withOrders: boolean }
 
 /** Every wallet that a batch needs, each held so that it stays in the cache until the batch is acknowledged. */
-export const holdWallets = async (records: Iterable<Whose>, loading: Loading): Promise<ReadonlyMap<UserId, Wallet>> => {
+export const holdWallets = async (
+  records: Iterable<Outline>,
+  loading: Loading,
+): Promise<ReadonlyMap<UserId, Wallet>> => {
   const { cache, proveReads } = loading
   const held = new Map<UserId, Wallet>()
   const hold = (wallet: Wallet): void => {
@@ -38,7 +40,7 @@ export const holdWallets = async (records: Iterable<Whose>, loading: Loading): P
 }
 
 /** Each user once, with the pos of the first record that it is needed for. */
-const neededBy = (records: Iterable<Whose>): Iterable<Needed> => {
+const neededBy = (records: Iterable<Outline>): Iterable<Needed> => {
   const all = new Map<UserId, Needed>()
   for (const { user, pos, hasOrders } of records) {
     if (user === null) continue

@@ -2,7 +2,8 @@ import type { Pos, UserId } from '../../core/ids.ts'
 import type { ReadRecord } from '../../runtime/reader/reader.ts'
 import type { UserOutline } from '../../schemas/codec.ts'
 
-type Outline = Pick<UserOutline, 'pos' | 'user' | 'hasOrders'>
+/** What must be known of a record before its turn. */
+export type Outline = Pick<UserOutline, 'pos' | 'user' | 'hasOrders'>
 
 /** A record that waits for its turn: what must be known before, and the bytes that it is decoded from then. */
 export type WaitingRecord = Outline & {
