@@ -2,7 +2,6 @@ import type { Barrier, UserRecord } from '../../core/events.ts'
 import type { UserId } from '../../core/ids.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CqlPort, CqlStatement } from '../../runtime/cql/port.ts'
-import type { InFlight } from '../../runtime/in-flight.ts'
 import { KafkaFailure, type KafkaPort } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
 import { type Place, userNumbering } from '../../runtime/reader/numbering.ts'
@@ -19,6 +18,7 @@ import {
   type RowGroups,
   type Waiting,
 } from './batch-fold.ts'
+import type { BatchPlaces } from './batch-places.ts'
 import { CellCache } from './cell-cache.ts'
 import type { Conservation } from './conservation.ts'
 import { readBucket } from './history-buckets.ts'
@@ -51,7 +51,7 @@ export type OwnerOptions = {
   readonly conservation: Conservation | null
   readonly batchRecords: number
   /** The batches under way of all partitions: each has its place from before it is folded until it is acknowledged. */
-  readonly batches: InFlight
+  readonly batches: BatchPlaces
   /** Writes of one batch under way at once: its share of the requests to the store. */
   readonly writesAtOnce: number
   readonly cacheCells: number
@@ -178,17 +178,18 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
 
   /** Null when the owner ends; else the batch has its place among those under way. */
   async #nextBatch(): Promise<WaitingRecords | null> {
-    const { batches, batchRecords } = this.#options
+    const { batches, batchRecords, partition } = this.#options
     this.#enter({ kind: 'waiting' })
-    while (this.#queue.length === 0 && !this.#signal.aborted) {
+    let oldest = this.#queue.oldest
+    for (; oldest === null && !this.#signal.aborted; oldest = this.#queue.oldest) {
       await this.#wake.promise
       this.#wake = Promise.withResolvers()
     }
-    if (this.#signal.aborted) return null
-    const place = batches.enter()
+    if (oldest === null || this.#signal.aborted) return null
+    const place = batches.enter({ partition, oldest, signal: this.#signal })
     if (place) await place
     if (this.#signal.aborted) {
-      batches.leave()
+      batches.leave(partition)
       return null
     }
     const records = this.#queue.take(batchRecords)
@@ -204,7 +205,7 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
     try {
       return await this.#fold(records)
     } catch (error) {
-      this.#options.batches.leave()
+      this.#options.batches.leave(this.#options.partition)
       throw error
     }
   }
@@ -254,8 +255,8 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
 
   /** What the log says of users that wait. It may take long, and nobody else waits for it: meanwhile the batch has no place. */
   async #readAgain(waiting: ReadonlyMap<UserId, Waiting>): Promise<ReadonlyMap<UserId, ReplayOutcome>> {
-    const { buckets, cql, batches } = this.#options
-    batches.leave()
+    const { buckets, cql, batches, partition } = this.#options
+    batches.leave(partition)
     try {
       return await replayUsers({
         waiting,
@@ -269,7 +270,9 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
         },
       })
     } finally {
-      await batches.enter()
+      const positions = Array.from(waiting.values(), ({ cause }) => cause.pos)
+      const oldest = positions.reduce((least, pos) => (pos < least ? pos : least))
+      await batches.enter({ partition, oldest, signal: this.#signal })
     }
   }
 
@@ -345,7 +348,7 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
       await before
       await this.#write('cells', cells)
     } finally {
-      batches.leave()
+      batches.leave(partition)
     }
     if (!this.#isAtWork) {
       this.#isAtWork = true

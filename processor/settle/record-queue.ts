@@ -40,6 +40,12 @@ export class RecordQueue {
     return this.#length
   }
 
+  /** pos of the one that comes next; null when none waits. */
+  get oldest(): Pos | null {
+    const next = this.#waiting[0]
+    return next ? (next.positions[next.taken] as Pos) : null
+  }
+
   /** Copies the records: nothing of them is kept. */
   add(records: readonly ReadRecord<Outline>[]): void {
     const { length } = records

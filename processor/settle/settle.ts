@@ -1,6 +1,5 @@
 import type { Clock } from '../../runtime/clock.ts'
 import { CqlFailure, type CqlPort } from '../../runtime/cql/port.ts'
-import { InFlight } from '../../runtime/in-flight.ts'
 import type { KafkaPort } from '../../runtime/kafka/port.ts'
 import type { Log } from '../../runtime/log.ts'
 import { userOutlines } from '../../runtime/reader/numbering.ts'
@@ -9,6 +8,7 @@ import type { Service } from '../../runtime/service.ts'
 import { Stop } from '../../runtime/stop.ts'
 import type { UserOutline } from '../../schemas/codec.ts'
 import { type BucketRules, bucketRules } from '../../schemas/cql/placement.ts'
+import { BatchPlaces } from './batch-places.ts'
 import { Conservation } from './conservation.ts'
 import { NodeWatch } from './node-watch.ts'
 import { PartitionOwner } from './partition-owner.ts'
@@ -48,7 +48,7 @@ export class Settle implements Service {
     const { kafka, cql, clock, log, metrics, topic, group, partitions } = options
     this.#conservation = new Conservation({ cql, clock, log, metrics, partitions })
     const watch = new NodeWatch({ cql, clock })
-    const batches = new InFlight(options.batchesAtOnce)
+    const batches = new BatchPlaces(options.batchesAtOnce)
     this.#reader = new Reader<UserOutline>({
       kafka,
       clock,
