@@ -80,6 +80,8 @@ export class CellCache {
   /** The batch was acknowledged whole. */
   release(wallet: Wallet): void {
     wallet.holds--
+    // Of its open orders what is written may be forgotten.
+    this.#weigh(wallet)
   }
 
   set(wallet: Wallet, asset: AssetId, cell: Cell): void {

@@ -64,7 +64,7 @@ test('open orders count, and those not yet written keep their wallet', () => {
   const cache = new CellCache({ maxCells: 1 })
   const wallet = cache.load(userId(7n), stored(1))
   written(wallet)
-  cache.loadOpenOrders(wallet, new OpenOrders(userId(7n), new Map()))
+  cache.loadOpenOrders(wallet, new OpenOrders(userId(7n), { slots: new Map(), next: pos(0n) }))
   expect(cache.size).toBe(1)
   cache.takeOrders(wallet, orderOutput(1, orderUpdate(0, 1n, 'New'), orderUpdate(1, 2n, 'New')))
   // A balance, and two orders in two cells.

@@ -62,7 +62,7 @@ const loadWallet = async (
   const known = cache.get(user)
   const [wallet, openOrders] = await Promise.all([
     known ?? readStored({ user, pos }, { cql, signal }).then(stored => cache.load(user, stored)),
-    withOrders ? readOpenOrders(cql, user, signal) : null,
+    withOrders ? readOpenOrders(cql, { user, pos }, signal) : null,
   ])
   if (openOrders) cache.loadOpenOrders(wallet, openOrders)
   return wallet

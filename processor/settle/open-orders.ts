@@ -4,7 +4,6 @@ import { isOpen } from '../../core/order-lifecycle.ts'
 import type { CqlStatement } from '../../runtime/cql/port.ts'
 import { openOrderSlot } from '../../schemas/cql/placement.ts'
 import { openOrdersRow } from './rows.ts'
-import { Unwritten } from './unwritten.ts'
 
 /** An order that may still trade, as its last change left it. */
 export type OpenOrder = Omit<OrderUpdate, 'user' | 'reason'> & { readonly pos: Pos; readonly time: bigint }
@@ -12,54 +11,69 @@ export type OpenOrder = Omit<OrderUpdate, 'user' | 'reason'> & { readonly pos: P
 /** One cell: the user's open orders that belong in it, ascending by id, and the pos of the record that made it so. */
 export type OpenOrderSlot = { readonly orders: readonly OpenOrder[]; readonly pos: Pos }
 
+/** What the store says of a user's cells, and the pos of the user's first record to come. */
+export type StoredOrders = { readonly slots: ReadonlyMap<number, OpenOrderSlot>; readonly next: Pos }
+
+type Slot = OpenOrderSlot & {
+  readonly at: number
+  /** `loaded`: not written again by this owner. `unwritten`: the store has yet to be given it. */
+  readonly state: 'loaded' | 'unwritten' | 'written'
+}
+
 /**
  * A user's open orders, spread over a fixed number of cells by their ids. A cell is written whole, so that an order
- * that closes leaves no tombstone: whoever cancels a million orders has as few rows as anybody else.
+ * that closes leaves no tombstone: whoever cancels a million orders has as few rows as anybody else. Once a user has
+ * traded for long all of its cells are there and most are empty, so those are forgotten: to a record that is newer than
+ * an empty cell it is as good as none.
  */
 export class OpenOrders {
   readonly #user: UserId
-  readonly #slots: Map<number, OpenOrderSlot>
-  /** Loaded, and not written again by this owner. */
-  readonly #loaded: Set<number>
-  readonly #unwritten = new Unwritten<number>()
-  #size: number
+  /** Few: to look through all costs less than an index. */
+  #slots: readonly Slot[]
+  /** Up to here no record comes any more. */
+  #seen: Pos
 
-  constructor(user: UserId, slots: ReadonlyMap<number, OpenOrderSlot>) {
+  constructor(user: UserId, { slots, next }: StoredOrders) {
     this.#user = user
-    this.#slots = new Map(slots)
-    this.#loaded = new Set(slots.keys())
-    this.#size = [...slots.values()].reduce((sum, { orders }) => sum + orders.length, slots.size)
+    this.#seen = (next - 1n) as Pos
+    this.#slots = this.#worthKeeping(Array.from(slots, ([at, slot]) => ({ ...slot, at, state: 'loaded' })))
   }
 
-  /** Cells and the orders in them. */
+  /** Cells that are kept, and the orders in them. */
   get size(): number {
-    return this.#size
+    return this.#slots.reduce((sum, { orders }) => sum + orders.length, this.#slots.length)
   }
 
   get isWritten(): boolean {
-    return this.#unwritten.isEmpty
+    return !this.#slots.some(isUnwritten)
   }
 
   /** The user's next record; one that a cell has seen changes nothing in it. */
   take(record: UserOutput): void {
+    this.#seen = record.pos
     for (const [at, updates] of lastUpdates(record)) {
-      const slot = this.#slots.get(at)
-      if (slot && record.pos <= slot.pos) this.#reassert(at)
+      const slot = this.#slots.find(each => each.at === at)
+      if (slot && record.pos <= slot.pos) this.#reassert(slot)
       else this.#apply({ at, slot, updates, record })
     }
   }
 
   /** The cells to be written, as they are now. */
   drain(): CqlStatement[] {
-    return this.#unwritten.drain().map(at => openOrdersRow(this.#user, at, this.#slots.get(at) as OpenOrderSlot))
+    const unwritten = this.#slots.filter(isUnwritten)
+    if (unwritten.length > 0)
+      this.#slots = this.#worthKeeping(
+        this.#slots.map(slot => (isUnwritten(slot) ? { ...slot, state: 'written' } : slot)),
+      )
+    return unwritten.map(slot => openOrdersRow(this.#user, slot.at, slot))
   }
 
   /**
    * What a quorum read may have been seen by one replica alone. A cell that is in doubt so comes from a record that is
    * read again, so it is enough to write it again when a record that it has seen comes by.
    */
-  #reassert(at: number): void {
-    if (this.#loaded.delete(at)) this.#unwritten.add(at)
+  #reassert(slot: Slot): void {
+    if (slot.state === 'loaded') this.#set({ ...slot, state: 'unwritten' })
   }
 
   #apply({ at, slot, updates, record }: Applying): void {
@@ -70,19 +84,29 @@ export class OpenOrders {
     // Nothing of it was open before or is now: new and filled, or rejected, in one record.
     if (open.length === 0 && others.length === before.length) return
     const orders = [...others, ...open].sort((a, b) => (a.order < b.order ? -1 : 1))
-    this.#slots.set(at, { orders: orders.length > 0 ? orders : none, pos: record.pos })
-    this.#size += orders.length - before.length + (slot ? 0 : 1)
-    this.#loaded.delete(at)
-    this.#unwritten.add(at)
+    this.#set({ at, orders, pos: record.pos, state: 'unwritten' })
+  }
+
+  #set(slot: Slot): void {
+    const isNew = !this.#slots.some(({ at }) => at === slot.at)
+    this.#slots = isNew ? [...this.#slots, slot] : this.#slots.map(each => (each.at === slot.at ? slot : each))
+  }
+
+  /** All but those that are empty, written, and older than any record to come. */
+  #worthKeeping(slots: readonly Slot[]): readonly Slot[] {
+    const kept = slots.filter(slot => slot.orders.length > 0 || isUnwritten(slot) || slot.pos > this.#seen)
+    return kept.length > 0 ? kept : none
   }
 }
 
-/** Most cells, once a user has traded for long: one list for all of them. */
-const none: readonly OpenOrder[] = []
+const isUnwritten = ({ state }: Slot): boolean => state === 'unwritten'
+
+/** Most users: one list for all of them. */
+const none: readonly Slot[] = []
 
 type Applying = {
   readonly at: number
-  readonly slot: OpenOrderSlot | undefined
+  readonly slot: Slot | undefined
   /** Each of another order. */
   readonly updates: readonly OrderUpdate[]
   readonly record: UserOutput

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { orderId, pos, userId } from '../../core/ids.ts'
 import type { CqlTuple } from '../../runtime/cql/port.ts'
 import { openOrderSlot } from '../../schemas/cql/placement.ts'
-import { type OpenOrder, OpenOrders, type OpenOrderSlot } from './open-orders.ts'
+import { type OpenOrder, OpenOrders } from './open-orders.ts'
 import { orderOutput, orderUpdate } from './testing/user-output.ts'
 
 /** Ids of orders in one slot, and of one in another. */
@@ -11,13 +11,14 @@ const ids = Array.from({ length: 1000 }, (_, at) => BigInt(at + 1))
 const [a, b, c] = ids.filter(id => openOrderSlot(orderId(id)) === slot) as [bigint, bigint, bigint]
 const elsewhere = ids.find(id => openOrderSlot(orderId(id)) !== slot) as bigint
 
-const none = (): OpenOrders => new OpenOrders(userId(7n), new Map())
+const none = (): OpenOrders => new OpenOrders(userId(7n), { slots: new Map(), next: pos(0n) })
 const open = (id: bigint, at: number): OpenOrder => {
   const { user: _, reason: __, ...order } = orderUpdate(0, id, 'New').value
   return { ...order, pos: pos(BigInt(at)), time: 0n }
 }
-const stored = (at: number, ...orders: readonly OpenOrder[]): ReadonlyMap<number, OpenOrderSlot> =>
-  new Map([[slot, { orders, pos: pos(BigInt(at)) }]])
+/** As the store has it, for an owner that goes on with the record at `next`. */
+const loaded = (next: number, at: number, ...orders: readonly OpenOrder[]): OpenOrders =>
+  new OpenOrders(userId(7n), { slots: new Map([[slot, { orders, pos: pos(BigInt(at)) }]]), next: pos(BigInt(next)) })
 
 /** Slot, ids, pos and timestamp of each row to be written. */
 const written = (orders: OpenOrders): unknown[] =>
@@ -62,7 +63,7 @@ test('an order whose first update never came is open from the one that did', () 
 })
 
 test('a record that a cell has seen changes nothing, and has it written again, once', () => {
-  const orders = new OpenOrders(userId(7n), stored(20, open(a, 10), open(b, 20)))
+  const orders = loaded(10, 20, open(a, 10), open(b, 20))
   expect(written(orders)).toEqual([])
   for (const at of [10, 15, 20]) orders.take(orderOutput(at, orderUpdate(0, c, 'New')))
   expect(written(orders)).toEqual([[7n, slot, [a, b], 20n, 20n]])
@@ -73,11 +74,35 @@ test('a record that a cell has seen changes nothing, and has it written again, o
 })
 
 test('its size counts cells and orders', () => {
-  const orders = new OpenOrders(userId(7n), stored(20, open(a, 10), open(b, 20)))
+  const orders = loaded(21, 20, open(a, 10), open(b, 20))
   expect(orders.size).toBe(3)
   orders.take(orderOutput(21, orderUpdate(0, a, 'Filled'), orderUpdate(1, elsewhere, 'New')))
   expect(orders.size).toBe(4)
   expect(orders.isWritten).toBe(false)
   orders.drain()
   expect(orders.isWritten).toBe(true)
+})
+
+test('an empty cell is forgotten once it is written', () => {
+  const orders = none()
+  orders.take(orderOutput(1, orderUpdate(0, a, 'New'), orderUpdate(1, elsewhere, 'New')))
+  orders.take(orderOutput(2, orderUpdate(0, a, 'Cancelled')))
+  expect(orders.size).toBe(3)
+  orders.drain()
+  expect(orders.size).toBe(2)
+  orders.take(orderOutput(3, orderUpdate(0, b, 'New')))
+  expect(written(orders)).toEqual([[7n, slot, [b], 3n, 3n]])
+})
+
+test('an empty cell that is newer than the next record is kept until the records have come so far', () => {
+  expect(loaded(21, 20).size).toBe(0)
+  const orders = loaded(10, 20)
+  expect(orders.size).toBe(1)
+  orders.take(orderOutput(10, orderUpdate(0, a, 'New')))
+  expect(written(orders)).toEqual([[7n, slot, [], 20n, 20n]])
+  orders.take(orderOutput(20, orderUpdate(0, a, 'Cancelled')))
+  expect(written(orders)).toEqual([])
+  orders.take(orderOutput(21, orderUpdate(0, elsewhere, 'New')))
+  orders.drain()
+  expect(orders.size).toBe(2)
 })

@@ -3,15 +3,19 @@ import type { Amount, OrderId, Pos, Price, SymbolId, UserId } from '../../core/i
 import type { CqlPort } from '../../runtime/cql/port.ts'
 import { type OpenOrder, OpenOrders } from './open-orders.ts'
 
-/** A user's open orders as a quorum of the store has them. */
-export const readOpenOrders = async (cql: CqlPort, user: UserId, signal: AbortSignal): Promise<OpenOrders> => {
+/** A user's open orders as a quorum of the store has them. `pos`: of the user's first record to come. */
+export const readOpenOrders = async (
+  cql: CqlPort,
+  { user, pos: next }: { readonly user: UserId; readonly pos: Pos },
+  signal: AbortSignal,
+): Promise<OpenOrders> => {
   const rows = await cql.query('SELECT slot, orders FROM open_orders WHERE user_id = ?', [user], signal)
   const slots = rows.map(row => {
     // An empty list within a tuple comes back as null.
     const [orders, pos] = row['orders'] as unknown as readonly [readonly StoredOrder[] | null, Pos]
     return [row['slot'] as number, { orders: (orders ?? []).map(orderOf), pos }] as const
   })
-  return new OpenOrders(user, new Map(slots))
+  return new OpenOrders(user, { slots: new Map(slots), next })
 }
 
 /** The type open_order of the tables. */

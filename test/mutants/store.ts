@@ -154,8 +154,8 @@ export const storeMutants: readonly RuleMutant[] = [
     name: 'a cell of open orders that was loaded is not asserted again',
     rule: 'settle 9',
     file: openOrders,
-    find: 'if (this.#loaded.delete(at)) this.#unwritten.add(at)',
-    replace: 'this.#loaded.delete(at)',
+    find: "if (slot.state === 'loaded') this.#set({ ...slot, state: 'unwritten' })",
+    replace: "if (slot.state === 'loaded') this.#set({ ...slot, state: 'written' })",
     caughtBy: byTest(
       'processor/settle/open-orders',
       'a record that a cell has seen changes nothing',

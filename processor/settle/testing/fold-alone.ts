@@ -48,7 +48,7 @@ export class FoldAlone {
     const known = this.#cache.get(user)
     if (known) return known
     const wallet = this.#cache.load(user, { cells: new Map(), bucket: null })
-    this.#cache.loadOpenOrders(wallet, new OpenOrders(user, new Map()))
+    this.#cache.loadOpenOrders(wallet, new OpenOrders(user, { slots: new Map(), next: 0n as Pos }))
     return wallet
   }
 }
