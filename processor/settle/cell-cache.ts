@@ -1,6 +1,7 @@
 import type { UserOutput } from '../../core/events.ts'
 import type { Cell } from '../../core/fold.ts'
 import type { AssetId, UserId } from '../../core/ids.ts'
+import { CellTable, WalletCells } from './cell-table.ts'
 import type { Bucket } from './history-buckets.ts'
 import type { OpenOrders } from './open-orders.ts'
 import { Unwritten } from './unwritten.ts'
@@ -8,7 +9,7 @@ import { Unwritten } from './unwritten.ts'
 /** What this owner knows of one user: all balances (an asset that is not here has no cell), and where history goes on. */
 export type Wallet = {
   readonly user: UserId
-  readonly cells: Map<AssetId, Cell>
+  readonly cells: WalletCells
   /** Cells to be written: changed, or loaded and not yet written again. */
   readonly unwritten: Unwritten<AssetId>
   /** Batches under way that use it; it can't be evicted before they are acknowledged. */
@@ -33,6 +34,7 @@ export type StoredWallet = { readonly cells: ReadonlyMap<AssetId, Cell>; readonl
  */
 export class CellCache {
   readonly #maxCells: number
+  readonly #table = new CellTable()
   /** In the order of use. */
   readonly #wallets = new Map<UserId, Wallet>()
   #cells = 0
@@ -57,7 +59,7 @@ export class CellCache {
   load(user: UserId, { cells, bucket }: StoredWallet): Wallet {
     const wallet: Wallet = {
       user,
-      cells: new Map(cells),
+      cells: new WalletCells(this.#table, cells),
       unwritten: new Unwritten(cells.keys()),
       holds: 0,
       bucket,
@@ -110,6 +112,7 @@ export class CellCache {
       if (wallet.holds > 0 || !wallet.unwritten.isEmpty || wallet.openOrders?.isWritten === false) continue
       this.#wallets.delete(user)
       this.#cells -= wallet.weight
+      wallet.cells.clear()
     }
   }
 

@@ -22,15 +22,17 @@ export const holdWallets = async (
 ): Promise<ReadonlyMap<UserId, Wallet>> => {
   const { cache, proveReads } = loading
   const held = new Map<UserId, Wallet>()
-  const hold = (wallet: Wallet): void => {
+  // As soon as it is known: a batch that ends while more is read evicts what nobody holds.
+  const hold = (wallet: Wallet): Wallet => {
     cache.hold(wallet)
     held.set(wallet.user, wallet)
+    return wallet
   }
   const reading: Promise<void>[] = []
   for (const needed of neededBy(records)) {
     const known = cache.get(needed.user)
-    if (isWhole(known, needed)) hold(known)
-    else reading.push(loadWallet(needed, loading).then(hold))
+    if (known) hold(known)
+    if (!isWhole(known, needed)) reading.push(readMissing(needed, { ...loading, known, hold }))
   }
   if (reading.length > 0) {
     await Promise.all(reading)
@@ -52,20 +54,23 @@ const neededBy = (records: Iterable<Outline>): Iterable<Needed> => {
 }
 
 /** Whether nothing of it need be read. */
-const isWhole = (known: Wallet | undefined, { withOrders }: Needed): known is Wallet =>
+const isWhole = (known: Wallet | undefined, { withOrders }: Needed): boolean =>
   known !== undefined && (!withOrders || known.openOrders !== null)
 
-const loadWallet = async (
+type Missing = Omit<Loading, 'proveReads'> & {
+  readonly known: Wallet | undefined
+  readonly hold: (wallet: Wallet) => Wallet
+}
+
+const readMissing = async (
   { user, pos, withOrders }: Needed,
-  { cql, cache, signal }: Omit<Loading, 'proveReads'>,
-): Promise<Wallet> => {
-  const known = cache.get(user)
+  { cql, cache, signal, known, hold }: Missing,
+): Promise<void> => {
   const [wallet, openOrders] = await Promise.all([
-    known ?? readStored({ user, pos }, { cql, signal }).then(stored => cache.load(user, stored)),
+    known ?? readStored({ user, pos }, { cql, signal }).then(stored => hold(cache.load(user, stored))),
     withOrders ? readOpenOrders(cql, { user, pos }, signal) : null,
   ])
   if (openOrders) cache.loadOpenOrders(wallet, openOrders)
-  return wallet
 }
 
 const readStored = async (

@@ -33,7 +33,7 @@ export class UserReplay {
   /** `corrections`: the user's, up to the cause and with it, in the log's order. */
   constructor(options: {
     readonly cause: ReplayCause
-    readonly cells: ReadonlyMap<AssetId, Cell>
+    readonly cells: Iterable<readonly [AssetId, Cell]>
     readonly corrections: readonly CorrectionAt[]
   }) {
     this.#cause = options.cause

@@ -163,6 +163,18 @@ export const storeMutants: readonly RuleMutant[] = [
     ),
   },
   {
+    name: 'an empty cell of open orders is forgotten while records that it has seen are to come',
+    rule: 'settle 9',
+    file: openOrders,
+    find: 'isUnwritten(slot) || slot.pos > this.#seen)',
+    replace: 'isUnwritten(slot))',
+    caughtBy: byTest(
+      'processor/settle/open-orders',
+      'an empty cell that is newer than the next record is kept',
+      'to be 1',
+    ),
+  },
+  {
     name: 'an order that is done stays open',
     rule: 'settle 9',
     file: openOrders,
