@@ -171,7 +171,7 @@ const foldMutants: readonly RuleMutant[] = [
     file: owner,
     find: "await this.#write('cells', cells)",
     replace: "this.#write('cells', cells).catch((error: unknown) => this.#fail(error))",
-    caughtBy: bySeed(35, 'settle verify finds no difference'),
+    caughtBy: bySeed(38, survives),
   },
   {
     name: 'offsets are committed as soon as their barrier is acknowledged',
@@ -187,7 +187,7 @@ const foldMutants: readonly RuleMutant[] = [
     file: gate,
     find: 'return ripe ? { progress: ripe.progress,',
     replace: 'return ripe ? { progress: (this.#held.at(-1) ?? ripe).progress,',
-    caughtBy: bySeed(200, survives),
+    caughtBy: bySeed(2, survives),
   },
   {
     name: 'offsets are committed anywhere, not at barriers only',

@@ -111,12 +111,12 @@ export const storeMutants: readonly RuleMutant[] = [
     name: 'a cell is asserted only when it is loaded first',
     rule: 'settle 3',
     file: cache,
-    find: '    const wallet: Wallet = {\n      user,\n      cells: new Map(cells),\n      unwritten: new Unwritten(cells.keys()),\n',
+    find: '    const wallet: Wallet = {\n      user,\n      cells: new WalletCells(this.#table, cells),\n      unwritten: new Unwritten(cells.keys()),\n',
     replace:
       '    const seen = ((this as unknown as { seen?: Set<UserId> }).seen ??= new Set<UserId>())\n' +
       '    const isFirst = !seen.has(user)\n' +
       '    seen.add(user)\n' +
-      '    const wallet: Wallet = {\n      user,\n      cells: new Map(cells),\n      unwritten: new Unwritten(isFirst ? cells.keys() : []),\n',
+      '    const wallet: Wallet = {\n      user,\n      cells: new WalletCells(this.#table, cells),\n      unwritten: new Unwritten(isFirst ? cells.keys() : []),\n',
     caughtBy: byTest(
       'processor/settle/cell-cache',
       'a cell that was evicted and is loaded again is to be written again too',
