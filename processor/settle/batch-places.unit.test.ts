@@ -1,11 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Pos } from '../../core/ids.ts'
+import { pos } from '../../core/ids.ts'
 import { BatchPlaces } from './batch-places.ts'
 
 const { signal: wanted } = new AbortController()
-const pos = (value: number): Pos => BigInt(value) as Pos
 
 /** Who got a place, in order; the first claims take all places. */
 const granted = async (
@@ -17,7 +16,7 @@ const granted = async (
   const order: string[] = []
   for (const { partition, oldest, signal } of claims) {
     const entered = (): unknown => order.push(`${partition}@${oldest}`)
-    const place = batches.enter({ partition, oldest: pos(oldest), signal: signal ?? wanted })
+    const place = batches.enter({ partition, oldest: pos(BigInt(oldest)), signal: signal ?? wanted })
     if (place) void place.then(entered)
     else entered()
   }
@@ -77,7 +76,7 @@ test('never more have a place than there are, and whoever waits gets one in the 
           entered++
           inside.push(partition)
         }
-        const place = batches.enter({ partition, oldest: pos(oldest), signal: wanted })
+        const place = batches.enter({ partition, oldest: pos(BigInt(oldest)), signal: wanted })
         if (place) void place.then(enter)
         else enter()
         if (leaves && inside.length > 0) await leave()

@@ -7,7 +7,7 @@ const width = 4
 const cellsInPiece = 1024
 
 /**
- * The cells of all wallets of an owner, as columns of int64 in a few pieces of memory. As objects each record would leave
+ * The cells of all wallets of an owner, as rows of int64 in a few pieces of memory. As objects each record would leave
  * new ones in the cache, five each, for the collector to move and to go through for as long as they are known.
  */
 export class CellTable {

@@ -29,7 +29,7 @@ import { LogReread } from './log-reread.ts'
 import type { NodeWatch } from './node-watch.ts'
 import { loadParked } from './parked-users.ts'
 import { RecordQueue, type WaitingRecords } from './record-queue.ts'
-import { replayUsers } from './replay-users.ts'
+import { lowestPos, replayUsers } from './replay-users.ts'
 import type { SettleMetrics } from './settle-metrics.ts'
 import type { ReplayOutcome } from './user-replay.ts'
 
@@ -180,11 +180,11 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
   async #nextBatch(): Promise<WaitingRecords | null> {
     const { batches, batchRecords, partition } = this.#options
     this.#enter({ kind: 'waiting' })
-    let oldest = this.#queue.oldest
-    for (; oldest === null && !this.#signal.aborted; oldest = this.#queue.oldest) {
+    while (this.#queue.oldest === null && !this.#signal.aborted) {
       await this.#wake.promise
       this.#wake = Promise.withResolvers()
     }
+    const { oldest } = this.#queue
     if (oldest === null || this.#signal.aborted) return null
     const place = batches.enter({ partition, oldest, signal: this.#signal })
     if (place) await place
@@ -270,8 +270,7 @@ export class PartitionOwner implements PartitionWorker<UserOutline> {
         },
       })
     } finally {
-      const positions = Array.from(waiting.values(), ({ cause }) => cause.pos)
-      const oldest = positions.reduce((least, pos) => (pos < least ? pos : least))
+      const oldest = lowestPos([...waiting.values()].map(({ cause }) => cause.pos))
       await batches.enter({ partition, oldest, signal: this.#signal })
     }
   }

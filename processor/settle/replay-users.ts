@@ -91,5 +91,6 @@ const correctionsOf = async (
   return found
 }
 
-const lowestPos = (all: readonly Pos[]): Pos =>
+/** 0 of none. */
+export const lowestPos = (all: readonly Pos[]): Pos =>
   all.reduce((least, pos) => (pos < least ? pos : least), all[0] ?? (0n as Pos))
